@@ -1,0 +1,52 @@
+/* A body that moves, wearing sensors that put real bytes on simulated wires. Follows the cues it
+ * is given as a person would, in virtual time. Sees nothing of the decoders or the analysis; the
+ * truth goes to a file of its own. One thread. */
+#ifndef LIMBER_SIMULATION_SIMULATION_H
+#define LIMBER_SIMULATION_SIMULATION_H
+
+#include <stdint.h>
+
+#include "acquisition/transport.h"
+#include "base/body.h"
+
+struct simulation;
+
+struct simulation_settings {
+    const char *patient; /* name of a built-in patient ("comfortable") or path of a YAML file */
+    uint64_t seed;       /* same seed, same bytes */
+    const char *truth_path; /* CSV of the true angles and moves; NULL = none */
+};
+
+/* @return STATUS_OK; STATUS_BAD_INPUT or STATUS_NOT_FOUND after one logged line. */
+enum status simulation_create(const struct simulation_settings *settings,
+                              struct simulation **out);
+
+/* Put a sensor on; call before the first read. The transport is closed before the simulation is
+ * destroyed; opening a role again after an unplug gives the same sensor, still moving.
+ * @param driver   "xio-ximu3", "arduino-firmata" or "text".
+ * @param rate_hz  Nominal rate. */
+enum status simulation_transport_open(struct simulation *simulation, enum role role,
+                                      const char *driver, double rate_hz,
+                                      struct transport **out);
+
+/* What the person is asked to do from time_ns on; reacts after a reaction time of its own. */
+struct simulation_cue {
+    int64_t time_ns;
+    const char *stretch; /* protocol id */
+    const char *part;    /* part id */
+    const char *phase;   /* phase_text: "ALIGN", "SETUP", "READY", "MOVE_IN", "HOLD" ... */
+    const char *stage;   /* pipeline stage while aligning: "neutral", "trunk", "thigh_l" ... */
+    enum side side;
+    unsigned repetition;
+    bool is_practice;
+};
+
+void simulation_cue(struct simulation *simulation, const struct simulation_cue *cue);
+
+/* Names of the built-in patients. */
+const char *const *simulation_patients(size_t *count);
+
+/* Closes the truth file. NULL is allowed. */
+enum status simulation_destroy(struct simulation *simulation);
+
+#endif
