@@ -68,6 +68,7 @@ struct metric {
     double coverage;       /* share of samples with data, 0 .. 1 */
     double quality;        /* score of the repetition 0 .. 100; NaN = not scored */
     char withheld[METRIC_REASON_SIZE]; /* why there is no value, or "" */
+    char remark[METRIC_REASON_SIZE];   /* why the quality is below 100, or "" */
 };
 
 /* Smallest detectable change, 95 %, of a metric and measure until a lab has its own figures

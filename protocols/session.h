@@ -21,7 +21,8 @@ enum {
 
 /* All samples of one stream of one sensor, column by column; owned, grown by the session. */
 struct session_stream {
-    struct stream_info info; /* texts owned by the session when it was read from a file */
+    struct stream_info info;
+    char *texts; /* owned block that the texts of info point into; NULL when they are static */
     size_t count;
     double *time_s;
     uint64_t *device_ticks;
