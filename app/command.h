@@ -1,5 +1,5 @@
-/* One function per command of the program; each reads its own options, prints its own results and
- * returns an exit code of base/status.h. Main thread only. */
+/* One function per command of the program; each reads its own options, prints its own
+ * results and returns an exit code of base/status.h. Main thread only. */
 #ifndef LIMBER_APP_COMMAND_H
 #define LIMBER_APP_COMMAND_H
 

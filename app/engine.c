@@ -11,8 +11,9 @@ struct engine {
     const struct header *header;
     struct engine_sink sink;
     struct device *devices;
-    unsigned streams[CAPTURE_DEVICE_MAX]; /* stream of each sensor that the pipeline reads */
-    double newest_s[ROLE_COUNT];          /* arrival of the newest sample, by role */
+    unsigned
+        streams[CAPTURE_DEVICE_MAX]; /* stream of each sensor that the pipeline reads */
+    double newest_s[ROLE_COUNT];     /* arrival of the newest sample, by role */
     struct pipeline *pipeline;
     struct runner runner;
     enum pipeline_stage stage;
@@ -30,7 +31,8 @@ static enum stream_kind role_stream_kind(enum role role)
     return role_is_flex(role) ? STREAM_ANALOG : STREAM_INERTIAL;
 }
 
-static enum status stream_find(const struct device *device, enum role role, unsigned *stream)
+static enum status stream_find(const struct device *device, enum role role,
+                               unsigned *stream)
 {
     unsigned count = 0;
     const struct stream_info *streams = device_streams(device, &count);
@@ -75,7 +77,9 @@ static enum status sensor_init(struct engine *engine, unsigned index,
     }
     *sensor = (struct pipeline_sensor){
         .role = entry->role,
-        .timebase = {.tick_s = driver->tick_s, .rate_hz = device->rate_hz, .skew_max = 0.01},
+        .timebase = {.tick_s = driver->tick_s,
+                     .rate_hz = device->rate_hz,
+                     .skew_max = 0.01},
         .stream = engine->streams[index],
         .channel = channel_index(entry->channel),
         .imu = calibration_imu_default,
@@ -216,7 +220,8 @@ static void tick_handle(struct engine *engine)
 {
     pipeline_advance(engine->pipeline, engine->host_ns);
     poses_handle(engine);
-    runner_tick(&engine->runner, (double)engine->host_ns / (double)NS_PER_S, engine->newest_s);
+    runner_tick(&engine->runner, (double)engine->host_ns / (double)NS_PER_S,
+                engine->newest_s);
     stage_follow(engine);
 }
 
@@ -289,7 +294,8 @@ const struct runner *engine_runner(const struct engine *engine)
     return &engine->runner;
 }
 
-struct pipeline_error engine_measure_error(const struct engine *engine, enum measure measure)
+struct pipeline_error engine_measure_error(const struct engine *engine,
+                                           enum measure measure)
 {
     unsigned stretch = engine->runner.view.stretch;
     enum posture posture = stretch < engine->header->protocol_count

@@ -1,6 +1,6 @@
 /* Everything that computes, wired together: decoders, pipeline and runner, fed with journal
- * frames. Live and replay call the same function with the same frames, which is why they agree
- * bit for bit. Reads no clock. One thread. */
+ * frames. Live and replay call the same function with the same frames, which is why they
+ * agree bit for bit. Reads no clock. One thread. */
 #ifndef LIMBER_APP_ENGINE_H
 #define LIMBER_APP_ENGINE_H
 
@@ -26,7 +26,8 @@ enum status engine_create(const struct header *header, const struct engine_sink 
                           struct engine **out);
 
 /* Handle one frame in journal order. Header and event frames change nothing.
- * @return STATUS_OK; STATUS_REFUSED or STATUS_BAD_INPUT for an operator input not allowed now. */
+ * @return STATUS_OK; STATUS_REFUSED or STATUS_BAD_INPUT for an operator input not allowed
+ * now. */
 enum status engine_frame(struct engine *engine, const struct journal_frame *frame);
 
 /* The recording ended at host_ns: close what is running. */
@@ -37,7 +38,8 @@ const struct pipeline *engine_pipeline(const struct engine *engine);
 const struct runner *engine_runner(const struct engine *engine);
 
 /* Errors of all measures in the posture of the running stretch. */
-struct pipeline_error engine_measure_error(const struct engine *engine, enum measure measure);
+struct pipeline_error engine_measure_error(const struct engine *engine,
+                                           enum measure measure);
 void engine_destroy(struct engine *engine);
 
 #endif

@@ -1,5 +1,6 @@
-/* The first frame of every journal, as JSON: all that is decided before the first byte arrives.
- * Live and replay build the engine from this text, so both start equal. One thread. */
+/* The first frame of every journal, as JSON: all that is decided before the first byte
+ * arrives. Live and replay build the engine from this text, so both start equal. One
+ * thread. */
 #ifndef LIMBER_APP_HEADER_H
 #define LIMBER_APP_HEADER_H
 
@@ -16,8 +17,8 @@ struct header {
     char software[32];
     char commit[48];
     int64_t start_utc_us;
-    bool align;            /* guided alignment first */
-    bool is_recorded;      /* raw files: nobody follows the cues */
+    bool align;       /* guided alignment first */
+    bool is_recorded; /* raw files: nobody follows the cues */
     struct screening screening;
     struct sensor_list sensors;
     struct protocol protocols[RUNNER_STRETCH_MAX]; /* own their texts */

@@ -25,7 +25,8 @@ static const struct command COMMANDS[] = {
     {"verify", command_verify, "check a session file"},
     {"report", command_report, "write a report for a clinician or a patient"},
     {"export", command_export, "write tables for other programs"},
-    {"metrics", command_metrics, "list every metric: id, unit, definition, version, source"},
+    {"metrics", command_metrics,
+     "list every metric: id, unit, definition, version, source"},
     {"decode", command_decode, "captured bytes of one sensor to a table of samples"},
     {"audit", command_audit, "check who did what in an archive"},
 };

@@ -1,4 +1,5 @@
-/* The list of worn sensors that `limber assess --sensors` reads. Plain values; any thread. */
+/* The list of worn sensors that `limber assess --sensors` reads. Plain values; any thread.
+ */
 #ifndef LIMBER_APP_SENSOR_FILE_H
 #define LIMBER_APP_SENSOR_FILE_H
 
@@ -29,8 +30,8 @@ struct sensor_list {
 };
 
 /* Read and check a sensor file.
- * @return STATUS_OK; STATUS_BAD_INPUT, STATUS_NOT_FOUND or STATUS_IO after one logged line with
- *         file and line. */
+ * @return STATUS_OK; STATUS_BAD_INPUT, STATUS_NOT_FOUND or STATUS_IO after one logged line
+ * with file and line. */
 enum status sensor_file_read(const char *path, struct sensor_list *list);
 
 /* Settings for the driver of an entry; strings borrowed from it. */

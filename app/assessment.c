@@ -1,0 +1,467 @@
+#include "app/assessment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "acquisition/capture.h"
+#include "app/closing.h"
+#include "app/engine.h"
+#include "app/event_text.h"
+#include "archive/archive.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "simulation/simulation.h"
+
+/* Data still wanted after the last phase, so that its end is on record. */
+static const double AFTER_OVER_S = 1.0;
+
+/* Disk reserved per sensor and minute at 100 Hz: 34-byte messages with frame heads. */
+static const uint64_t RESERVE_SIZE = 16u << 20;
+
+struct assessment {
+    const struct assessment_settings *settings;
+    struct header *header;
+    char journal_path[CATALOGUE_PATH_SIZE];
+    int lock;
+    struct recorder *recorder;
+    struct capture *capture;
+    struct engine *engine;
+    struct simulation *simulation;
+    struct guide guide;
+    double over_since_s; /* session time at which the runner was done, NaN before */
+    /* What the simulated person was told last. */
+    enum phase cued_phase;
+    enum pipeline_stage cued_stage;
+    unsigned cued_stretch;
+    unsigned cued_part;
+    unsigned cued_repetition;
+    unsigned cued_practice;
+    enum side cued_side;
+    bool cued;
+    /* Terminal and signals. */
+    uv_signal_t signals[2];
+    uv_poll_t keys;
+    bool has_signals;
+    bool has_keys;
+    struct termios terminal;
+};
+
+static bool cue_is_new(const struct assessment *assessment, const struct runner_view *view)
+{
+    return !assessment->cued || assessment->cued_phase != view->phase
+           || assessment->cued_stage != view->stage
+           || assessment->cued_stretch != view->stretch
+           || assessment->cued_part != view->part
+           || assessment->cued_repetition != view->repetition
+           || assessment->cued_practice != view->practice
+           || assessment->cued_side != view->side;
+}
+
+/* Tell the simulated person what the screen says. */
+static void cue_send(struct assessment *assessment)
+{
+    const struct runner *runner = engine_runner(assessment->engine);
+    const struct runner_view *view = &runner->view;
+    if (!assessment->simulation || !cue_is_new(assessment, view)) {
+        return;
+    }
+    assessment->cued = true;
+    assessment->cued_phase = view->phase;
+    assessment->cued_stage = view->stage;
+    assessment->cued_stretch = view->stretch;
+    assessment->cued_part = view->part;
+    assessment->cued_repetition = view->repetition;
+    assessment->cued_practice = view->practice;
+    assessment->cued_side = view->side;
+    const struct protocol *protocol = view->stretch < assessment->header->protocol_count
+                                          ? &assessment->header->protocols[view->stretch]
+                                          : NULL;
+    bool has_part = protocol && view->part < protocol->part_count;
+    const struct simulation_cue cue = {
+        .time_ns = capture_now_ns(assessment->capture),
+        .stretch = protocol ? protocol->id : "",
+        .part = has_part ? protocol->parts[view->part].id : "",
+        .phase = phase_text(view->phase),
+        .stage = pipeline_stage_text(view->stage),
+        .side = view->side,
+        .repetition = view->repetition,
+        .is_practice = view->practice > 0,
+    };
+    simulation_cue(assessment->simulation, &cue);
+}
+
+static void event_record(void *user, const struct event *event)
+{
+    struct assessment *assessment = user;
+    char text[EVENT_TEXT_SIZE];
+    event_text_encode(event, text);
+    /* A full disk ends the session in the capture; here there is nothing to add. */
+    (void)capture_event(assessment->capture, text);
+}
+
+static enum status frame_handle(void *user, const struct journal_frame *frame)
+{
+    struct assessment *assessment = user;
+    enum status status = engine_frame(assessment->engine, frame);
+    if (frame->type == JOURNAL_INPUT && status) {
+        status = STATUS_OK; /* refused: the runner said why on the screen */
+    }
+    cue_send(assessment);
+    const struct runner *runner = engine_runner(assessment->engine);
+    double time_s = (double)frame->host_ns / (double)NS_PER_S;
+    if (assessment->settings->show_guide
+        && (frame->type == JOURNAL_TICK || frame->type == JOURNAL_INPUT)) {
+        guide_update(&assessment->guide, runner, time_s, clock_host_ns());
+    }
+    if (runner_is_over(runner)) {
+        if (!(assessment->over_since_s >= 0.0)) {
+            assessment->over_since_s = time_s;
+        }
+        if (time_s - assessment->over_since_s >= AFTER_OVER_S) {
+            capture_stop(assessment->capture);
+        }
+    }
+    return status;
+}
+
+static enum status port_open(void *user, unsigned device, struct transport **out)
+{
+    struct assessment *assessment = user;
+    const struct sensor_entry *entry = &assessment->header->sensors.entries[device];
+    const struct driver *driver = engine_device(assessment->engine, device)->driver;
+    const char *patient = NULL;
+    if (sensor_entry_is_simulated(entry, &patient)) {
+        return simulation_transport_open(
+            assessment->simulation, entry->role, entry->driver,
+            entry->rate_hz > 0.0 ? entry->rate_hz : driver->rate_hz, out);
+    }
+    if (strncmp(entry->port, "file:", 5) == 0) {
+        return transport_file_open(entry->port + 5, out);
+    }
+    return transport_serial_open(entry->port, entry->baud ? entry->baud : driver->baud,
+                                 out);
+}
+
+/* The simulated person, where a port asks for one; one person wears all sensors. */
+static enum status simulation_start(struct assessment *assessment)
+{
+    const struct sensor_list *list = &assessment->header->sensors;
+    const char *patient = NULL;
+    for (unsigned index = 0; index < list->count && !patient; index++) {
+        sensor_entry_is_simulated(&list->entries[index], &patient);
+    }
+    if (!patient) {
+        return STATUS_OK;
+    }
+    const struct simulation_settings settings = {
+        .patient = patient,
+        .seed = assessment->settings->seed,
+        .truth_path = assessment->settings->truth_path,
+    };
+    return simulation_create(&settings, &assessment->simulation);
+}
+
+static void key_handle(struct assessment *assessment, char key)
+{
+    static const struct {
+        char key;
+        const char *input;
+    } KEYS[] = {
+        {'s', "stop"}, {'x', "sharp_pain"}, {'k', "skip"},      {'r', "redo"},
+        {'u', "undo"}, {'t', "pain 10"},    {'g', "guard_ack"},
+    };
+
+    char text[16];
+    if (key >= '0' && key <= '9') {
+        snprintf(text, sizeof text, "pain %c", key);
+        (void)capture_input(assessment->capture, text);
+        return;
+    }
+    if (key == ' ') {
+        bool is_paused = engine_runner(assessment->engine)->view.phase == PHASE_PAUSED;
+        (void)capture_input(assessment->capture, is_paused ? "resume" : "pause");
+        return;
+    }
+    for (size_t index = 0; index < sizeof KEYS / sizeof KEYS[0]; index++) {
+        if (KEYS[index].key == key) {
+            (void)capture_input(assessment->capture, KEYS[index].input);
+        }
+    }
+}
+
+static void on_keys(uv_poll_t *poll, int status, int events)
+{
+    struct assessment *assessment = poll->data;
+    char keys[16];
+    ssize_t count = status == 0 && events ? read(STDIN_FILENO, keys, sizeof keys) : 0;
+    if (count <= 0) {
+        uv_poll_stop(poll);
+        return;
+    }
+    for (ssize_t index = 0; index < count; index++) {
+        key_handle(assessment, keys[index]);
+    }
+}
+
+/* Ctrl-C and a polite kill stop the session and keep everything. */
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct assessment *assessment = handle->data;
+    (void)number;
+    if (runner_is_over(engine_runner(assessment->engine))) {
+        capture_stop(assessment->capture);
+        return;
+    }
+    (void)capture_input(assessment->capture, "stop");
+    capture_stop(assessment->capture);
+}
+
+static void terminal_start(struct assessment *assessment)
+{
+    uv_loop_t *loop = capture_loop(assessment->capture);
+    static const int NUMBERS[] = {SIGINT, SIGTERM};
+    for (unsigned index = 0; index < 2; index++) {
+        uv_signal_init(loop, &assessment->signals[index]);
+        assessment->signals[index].data = assessment;
+        uv_signal_start(&assessment->signals[index], on_signal, NUMBERS[index]);
+        uv_unref((uv_handle_t *)&assessment->signals[index]);
+    }
+    assessment->has_signals = true;
+    if (!assessment->settings->read_keys || !isatty(STDIN_FILENO)
+        || tcgetattr(STDIN_FILENO, &assessment->terminal) != 0) {
+        return;
+    }
+    struct termios raw = assessment->terminal;
+    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    raw.c_cc[VMIN] = 0;
+    raw.c_cc[VTIME] = 0;
+    if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0
+        && uv_poll_init(loop, &assessment->keys, STDIN_FILENO) == 0) {
+        assessment->keys.data = assessment;
+        uv_poll_start(&assessment->keys, UV_READABLE, on_keys);
+        uv_unref((uv_handle_t *)&assessment->keys);
+        assessment->has_keys = true;
+    }
+}
+
+static void terminal_stop(struct assessment *assessment)
+{
+    if (assessment->has_keys) {
+        uv_close((uv_handle_t *)&assessment->keys, NULL);
+        tcsetattr(STDIN_FILENO, TCSANOW, &assessment->terminal);
+    }
+    for (unsigned index = 0; index < 2 && assessment->has_signals; index++) {
+        uv_close((uv_handle_t *)&assessment->signals[index], NULL);
+    }
+    assessment->has_keys = false;
+    assessment->has_signals = false;
+}
+
+/* DIR/SUBJECT/20261122T104500Z_1a2b3c4d.journal */
+static enum status journal_path_make(struct assessment *assessment)
+{
+    const struct header *header = assessment->header;
+    char folder[CATALOGUE_PATH_SIZE];
+    char stamp[24];
+    time_t time_s = (time_t)(header->start_utc_us / 1000000);
+    struct tm parts = {0};
+    gmtime_r(&time_s, &parts);
+    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &parts);
+    int size = snprintf(folder, sizeof folder, "%s/%s", assessment->settings->archive,
+                        header->subject);
+    if (size < 0 || (size_t)size > sizeof folder - 64) {
+        log_error("%s: folder name too long", assessment->settings->archive);
+        return STATUS_IO;
+    }
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        log_error("%s: could not create the subject's folder: %s", folder, strerror(errno));
+        return STATUS_IO;
+    }
+    snprintf(assessment->journal_path, sizeof assessment->journal_path,
+             "%.440s/%s_%.8s.journal", folder, stamp, header->uuid);
+    return STATUS_OK;
+}
+
+/* A lock tells 'limber recover' that somebody is still writing. */
+static enum status journal_lock(struct assessment *assessment)
+{
+    assessment->lock = open(assessment->journal_path, O_RDONLY | O_CLOEXEC);
+    if (assessment->lock < 0 || flock(assessment->lock, LOCK_EX | LOCK_NB) != 0) {
+        log_error("%s: could not lock the journal: %s", assessment->journal_path,
+                  strerror(errno));
+        return STATUS_IO;
+    }
+    return STATUS_OK;
+}
+
+static enum status recorder_start(struct assessment *assessment)
+{
+    struct recorder_settings settings = recorder_default_settings;
+    settings.reserve_size = RESERVE_SIZE;
+    enum status status = journal_path_make(assessment);
+    if (!status) {
+        status = recorder_open(assessment->journal_path, &settings, &assessment->recorder);
+    }
+    return status ? status : journal_lock(assessment);
+}
+
+static enum status capture_start(struct assessment *assessment)
+{
+    const struct capture_settings settings = {
+        .recorder = assessment->recorder,
+        .handle = frame_handle,
+        .handle_user = assessment,
+        .open = port_open,
+        .open_user = assessment,
+        .pace = assessment->settings->pace,
+        .read_interval_ms = 4,
+    };
+    enum status status = capture_create(&settings, &assessment->capture);
+    for (unsigned index = 0; index < assessment->header->sensors.count && !status;
+         index++) {
+        status = capture_add(assessment->capture, engine_device(assessment->engine, index));
+    }
+    if (status) {
+        return status;
+    }
+    char *text = NULL;
+    status = header_encode(assessment->header, &text);
+    if (!status) {
+        status = capture_header(assessment->capture, text);
+    }
+    free(text);
+    return status;
+}
+
+static void header_complete(struct header *header)
+{
+    archive_uuid(header->uuid);
+    if (!header->visit_uuid[0]) {
+        archive_uuid(header->visit_uuid);
+    }
+    header->start_utc_us = clock_utc_us();
+    snprintf(header->software, sizeof header->software, "limber %s", LIMBER_VERSION);
+    snprintf(header->commit, sizeof header->commit, "%s", LIMBER_COMMIT);
+}
+
+/* The end frame, and behind it the events that the end itself made. */
+static enum status recording_end(struct assessment *assessment)
+{
+    struct recorder_counters counters;
+    char text[256];
+    recorder_counters_get(assessment->recorder, &counters);
+    int size = snprintf(
+        text, sizeof text, "{\"frames\":%llu,\"dropped\":%llu,\"ring_peak_size\":%zu}",
+        (unsigned long long)counters.frame_count,
+        (unsigned long long)counters.dropped_count, counters.ring_peak_size);
+    struct journal_frame frame = {
+        .type = JOURNAL_END,
+        .device = JOURNAL_NO_DEVICE,
+        .host_ns = capture_now_ns(assessment->capture),
+        .payload = (const uint8_t *)text,
+        .size = (size_t)size,
+    };
+    enum status status = recorder_append(assessment->recorder, &frame);
+    engine_finish(assessment->engine, frame.host_ns);
+    return status;
+}
+
+static enum status assessment_record(struct assessment *assessment)
+{
+    const struct engine_sink sink = {.user = assessment, .event = event_record};
+    enum status status = engine_create(assessment->header, &sink, &assessment->engine);
+    if (!status) {
+        status = simulation_start(assessment);
+    }
+    if (!status) {
+        status = recorder_start(assessment);
+    }
+    if (!status) {
+        status = capture_start(assessment);
+    }
+    if (status) {
+        return status;
+    }
+    terminal_start(assessment);
+    cue_send(assessment);
+    status = capture_run(assessment->capture);
+    enum status end_status = recording_end(assessment);
+    terminal_stop(assessment);
+    if (assessment->settings->show_guide) {
+        guide_update(&assessment->guide, engine_runner(assessment->engine),
+                     (double)capture_now_ns(assessment->capture) / (double)NS_PER_S,
+                     INT64_MAX);
+        guide_finish(&assessment->guide);
+    }
+    return status ? status : end_status;
+}
+
+/* Free in reverse order; the journal stays on disk. */
+static enum status assessment_release(struct assessment *assessment)
+{
+    capture_destroy(assessment->capture);
+    enum status status = recorder_close(assessment->recorder);
+    engine_destroy(assessment->engine);
+    enum status truth_status = simulation_destroy(assessment->simulation);
+    return status ? status : truth_status;
+}
+
+/* A journal that holds no data of a sensor is not worth keeping when the start failed. */
+static void start_undo(struct assessment *assessment)
+{
+    if (assessment->journal_path[0]) {
+        unlink(assessment->journal_path);
+    }
+}
+
+enum status assessment_run(const struct assessment_settings *settings,
+                           struct assessment_result *result)
+{
+    struct catalogue *catalogue = NULL;
+    enum status status = catalogue_open(settings->archive, &catalogue);
+    if (status) {
+        return status;
+    }
+    catalogue_close(catalogue);
+    struct assessment *assessment = calloc(1, sizeof *assessment);
+    if (!assessment) {
+        return STATUS_NO_MEMORY;
+    }
+    assessment->settings = settings;
+    assessment->header = settings->header;
+    assessment->over_since_s = -1.0;
+    assessment->lock = -1;
+    header_complete(assessment->header);
+    guide_init(&assessment->guide, stdout, isatty(STDOUT_FILENO) == 1);
+    status = assessment_record(assessment);
+    bool has_data = false;
+    for (unsigned index = 0; assessment->engine && index < settings->header->sensors.count;
+         index++) {
+        has_data |= engine_device(assessment->engine, index)->counters.byte_count > 0;
+    }
+    enum status release_status = assessment_release(assessment);
+    status = status ? status : release_status;
+    if (!has_data && status) {
+        start_undo(assessment);
+    } else {
+        enum status closing_status =
+            closing_run(settings->archive, assessment->journal_path, result->path);
+        status = status ? status : closing_status;
+    }
+    if (assessment->lock >= 0) {
+        close(assessment->lock);
+    }
+    free(assessment);
+    return status;
+}
