@@ -9,28 +9,28 @@
 #include "analysis/measure.h"
 
 enum metric_id {
-    METRIC_PEAK_ANGLE,        /* deg: robust peak of the primary measure in a repetition or hold */
-    METRIC_RANGE_OF_MOTION,   /* deg: peak minus start posture (holds) or valley (cycles) */
-    METRIC_HOLD_TIME,         /* s: credited */
-    METRIC_HOLD_MEAN_ANGLE,   /* deg */
-    METRIC_HOLD_WOBBLE,       /* deg */
-    METRIC_HOLD_STILLNESS,    /* deg/s */
-    METRIC_HOLD_SLOPE,        /* deg/min */
-    METRIC_REPETITION_COUNT,  /* 1 */
-    METRIC_CYCLE_TIME,        /* s: mean of counted cycles */
-    METRIC_CYCLE_VARIATION,   /* %: CV of peak-to-peak */
-    METRIC_TEMPO_VARIATION,   /* %: CV of cycle time */
-    METRIC_MOVE_IN_TIME,      /* s */
-    METRIC_MOVE_OUT_TIME,     /* s */
-    METRIC_MOVE_PEAK_RATE,    /* deg/s */
-    METRIC_SMOOTHNESS_SPARC,  /* 1 */
-    METRIC_SMOOTHNESS_LDLJ,   /* 1 */
-    METRIC_SIDE_DIFFERENCE,   /* deg: right minus left of mean peaks */
-    METRIC_LUMBAR_SHARE,      /* %: lumbar part of lumbar plus pelvis in a forward bend */
-    METRIC_BREATHING_RATE,    /* 1/min */
-    METRIC_OFF_AXIS_RATIO,    /* %: secondary range over primary range */
-    METRIC_OBSERVED_RANGE,    /* deg: whole recorded range of a measure, guided or not */
-    METRIC_PAIN_BEFORE,       /* 1, 0 to 10 */
+    METRIC_PEAK_ANGLE, /* deg: robust peak of the primary measure in a repetition or hold */
+    METRIC_RANGE_OF_MOTION,  /* deg: peak minus start posture (holds) or valley (cycles) */
+    METRIC_HOLD_TIME,        /* s: credited */
+    METRIC_HOLD_MEAN_ANGLE,  /* deg */
+    METRIC_HOLD_WOBBLE,      /* deg */
+    METRIC_HOLD_STILLNESS,   /* deg/s */
+    METRIC_HOLD_SLOPE,       /* deg/min */
+    METRIC_REPETITION_COUNT, /* 1 */
+    METRIC_CYCLE_TIME,       /* s: mean of counted cycles */
+    METRIC_CYCLE_VARIATION,  /* %: CV of peak-to-peak */
+    METRIC_TEMPO_VARIATION,  /* %: CV of cycle time */
+    METRIC_MOVE_IN_TIME,     /* s */
+    METRIC_MOVE_OUT_TIME,    /* s */
+    METRIC_MOVE_PEAK_RATE,   /* deg/s */
+    METRIC_SMOOTHNESS_SPARC, /* 1 */
+    METRIC_SMOOTHNESS_LDLJ,  /* 1 */
+    METRIC_SIDE_DIFFERENCE,  /* deg: right minus left of mean peaks */
+    METRIC_LUMBAR_SHARE,     /* %: lumbar part of lumbar plus pelvis in a forward bend */
+    METRIC_BREATHING_RATE,   /* 1/min */
+    METRIC_OFF_AXIS_RATIO,   /* %: secondary range over primary range */
+    METRIC_OBSERVED_RANGE,   /* deg: whole recorded range of a measure, guided or not */
+    METRIC_PAIN_BEFORE,      /* 1, 0 to 10 */
     METRIC_PAIN_HIGHEST,
     METRIC_PAIN_AFTER,
     METRIC_GUARD_CAUTION_COUNT,
@@ -55,18 +55,19 @@ enum {
     METRIC_REASON_SIZE = 96
 };
 
-/* One value. Angles are stored in degrees here: a metric is output, its unit stands beside it. */
+/* One value. Angles are stored in degrees here: a metric is output, its unit stands beside
+ * it. */
 struct metric {
     enum metric_id id;
-    enum measure measure;  /* MEASURE_COUNT = none */
+    enum measure measure; /* MEASURE_COUNT = none */
     enum side side;
-    unsigned stretch;      /* index in the session */
-    unsigned part;         /* index in the protocol */
-    unsigned repetition;   /* from 1; 0 = over all of the part */
-    double value;          /* NaN when withheld */
-    double uncertainty;    /* half width of the 95 % interval, same unit; NaN = not known */
-    double coverage;       /* share of samples with data, 0 .. 1 */
-    double quality;        /* score of the repetition 0 .. 100; NaN = not scored */
+    unsigned stretch;    /* index in the session */
+    unsigned part;       /* index in the protocol */
+    unsigned repetition; /* from 1; 0 = over all of the part */
+    double value;        /* NaN when withheld */
+    double uncertainty;  /* half width of the 95 % interval, same unit; NaN = not known */
+    double coverage;     /* share of samples with data, 0 .. 1 */
+    double quality;      /* score of the repetition 0 .. 100; NaN = not scored */
     char withheld[METRIC_REASON_SIZE]; /* why there is no value, or "" */
     char remark[METRIC_REASON_SIZE];   /* why the quality is below 100, or "" */
 };
