@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+"""Every stretch with every simulated person against the simulation's truth.
+
+usage: accuracy.py LIMBER [--quick] [--markdown]
+
+Asserts: joint angle RMSE at most 1.5 deg on the axes that gravity shows; hold start and end within
+0.05 s and duration within 0.1 s of the truth by the definition of a hold (its own implementation
+here, on the true angles); repetitions exact where the movement is 15 deg or more.
+The truth is read from a file that only this test sees.
+"""
+import csv
+import os
+import sys
+
+import h5py
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'support'))
+import journal  # noqa: E402
+
+STRETCHES = ['knee_to_chest_rock', 'seated_spinal_twist', 'cat_cow', 'bridge',
+             'couch_decompression', 'standing_forward_bend', 'childs_pose']
+PATIENTS = ['comfortable', 'stiff', 'asymmetric', 'hypermobile', 'hurried', 'poor_holder']
+
+# Targets: synthetic data with realistic noise (clinical targets of the project).
+RMSE_LIMIT_DEG = 1.5
+HOLD_EDGE_LIMIT_S = 0.05
+HOLD_LENGTH_LIMIT_S = 0.1
+COUNTED_RANGE_DEG = 15.0
+
+UPRIGHT = ('standing', 'sitting', 'kneeling')
+ALWAYS = ('thorax_inclination', 'thorax_side', 'sternum_inclination', 'pelvis_inclination',
+          'pelvis_side', 'thigh_inclination_l', 'thigh_inclination_r')
+SAGITTAL = ('lumbar_flexion', 'trunk_flexion', 'hip_flexion_l', 'hip_flexion_r',
+            'hip_extension', 'bridge_line')
+FRONTAL = ('lumbar_lateral', 'trunk_lateral')
+
+
+def gravity_seen(measure, posture):
+    """Which angles are drift-free in a posture: the table of observability."""
+    if measure in SAGITTAL or measure in ALWAYS:
+        return True
+    if measure in FRONTAL:
+        return posture in UPRIGHT
+    if measure == 'pelvis_roll':
+        return posture == 'supine'
+    return False
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def truth_read(path):
+    with open(path, newline='') as stream:
+        rows = csv.reader(stream)
+        names = next(rows)
+        columns = list(zip(*rows))
+    table = dict(zip(names, columns))
+    moves = table.pop('move', None)
+    return {name: np.array(values, float) for name, values in table.items()}, moves
+
+
+def true_holds(time_s, angle, rate, low, high, hysteresis):
+    """Holds of noise-free angles by their definition, written down plainly: enter when the angle
+    is inside and the rate at most 5 deg/s for 0.5 s, back-dated; leave when outside the widened
+    zone for 0.5 s or at 15 deg/s or more for 0.3 s, back-dated; breaks under 1 s are joined."""
+    inside = (angle >= low) & (angle <= high + hysteresis) & (np.abs(rate) <= 5.0)
+    holds, index, count = [], 0, len(time_s)
+    while index < count:
+        if not inside[index]:
+            index += 1
+            continue
+        end = index
+        while end < count and inside[end]:
+            end += 1
+        if time_s[end - 1] - time_s[index] < 0.5 - 1e-9:
+            index = end
+            continue
+        start = index
+        zone_ok = (angle >= low - hysteresis) & (angle <= high + hysteresis)
+        last, since_zone, since_rate = index, None, None
+        stop = None
+        while last < count:
+            now = time_s[last]
+            fast = np.abs(rate[last]) >= 15.0
+            bad = not zone_ok[last] or fast
+            since_zone = (since_zone if since_zone is not None else now) if bad else None
+            since_rate = (since_rate if since_rate is not None else now) if fast else None
+            if since_zone is not None and now - since_zone >= 0.5 - 1e-9:
+                stop = since_zone
+                break
+            if since_rate is not None and now - since_rate >= 0.3 - 1e-9:
+                stop = since_zone
+                break
+            last += 1
+        if stop is None:
+            stop = time_s[-1]
+        holds.append((time_s[start], stop))
+        index = max(last, start + 1)
+    joined = []
+    for hold in holds:
+        if joined and hold[0] - joined[-1][1] < 1.0:
+            between = (time_s >= joined[-1][1]) & (time_s <= hold[0])
+            if np.all(angle[between] >= low - 2 * hysteresis):
+                joined[-1] = (joined[-1][0], hold[1])
+                continue
+        joined.append(hold)
+    return joined
+
+
+def derivative(time_s, angle):
+    return np.gradient(angle, time_s)
+
+
+def true_cycles(angle, smallest):
+    """Peaks with at least the smallest range on both sides, counted with a plain zigzag."""
+    count, low, high, rising = 0, angle[0], angle[0], True
+    for value in angle:
+        if rising:
+            high = max(high, value)
+            if high - value >= smallest and high - low >= smallest:
+                rising, low = False, value
+            low = min(low, value) if not rising else low
+        else:
+            low = min(low, value)
+            if value - low >= smallest:
+                count += 1
+                rising, high = True, value
+    return count
+
+
+class Case:
+    def __init__(self, binary, stretch, patient, folder):
+        self.stretch, self.patient = stretch, patient
+        archive, truth = os.path.join(folder, 'archive'), os.path.join(folder, 'truth.csv')
+        journal.limber(binary, 'demo', '--protocol', stretch, '--patient', patient, '--fast',
+                       '--archive', archive, '--truth', truth, '--json')
+        path = journal.sessions(archive)[0]
+        self.truth, _ = truth_read(truth)
+        with h5py.File(path) as file:
+            self.events = file['events'][:]
+            self.time_s = file['derived/angles/time'][:]
+            self.angles = {name: data[:] for name, data in file['derived/angles'].items()
+                           if name != 'time' and not name.endswith('_rate')}
+            group = file['protocols'][list(file['protocols'])[0]]
+            self.protocol = text(group['text'][()]) if 'text' in group else ''
+            self.metrics = file['derived/metrics'][:]
+        self.posture = self.field('posture:')
+        self.start_s = min([event['onset_s'] for event in self.events
+                            if text(event['type']) == 'phase' and text(event['label']) == 'READY'],
+                           default=self.time_s[0])
+        self.end_s = max(event['onset_s'] for event in self.events)
+
+    def field(self, key):
+        for line in self.protocol.splitlines():
+            if line.strip().startswith(key):
+                return line.split(':', 1)[1].split('#')[0].strip().strip('"')
+        return ''
+
+    def true_at(self, measure, time_s):
+        return np.interp(time_s, self.truth['time_s'], self.truth[measure])
+
+    def rmse(self):
+        result = {}
+        window = (self.time_s >= self.start_s) & (self.time_s <= self.end_s)
+        for measure, angle in self.angles.items():
+            if measure not in self.truth or not gravity_seen(measure, self.posture):
+                continue
+            valid = window & np.isfinite(angle)
+            if valid.sum() > 100:
+                error = angle[valid] - self.true_at(measure, self.time_s[valid])
+                result[measure] = float(np.sqrt(np.mean(error ** 2)))
+        return result
+
+    def part_of(self, event):
+        """Measure and sign of a part and side, from the protocol's own text."""
+        return PRIMARY[self.stretch][event['part']][text(event['side'])]
+
+    def zones(self):
+        return {(event['part'], text(event['side'])): (event['value'], event['value2'])
+                for event in self.events if text(event['type']) == 'zone'}
+
+    def hold_errors(self):
+        errors = []
+        zones = self.zones()
+        for event in self.events:
+            if text(event['type']) != 'hold':
+                continue
+            measure, sign = self.part_of(event)
+            low, high = zones[(event['part'], text(event['side']))]
+            angle = sign * self.truth[measure]
+            rate = derivative(self.truth['time_s'], angle)
+            holds = true_holds(self.truth['time_s'], angle, rate, low, high,
+                               HYSTERESIS.get((self.stretch, event['part']), 3.0))
+            start, end = event['onset_s'], event['onset_s'] + event['duration_s']
+            if not holds:
+                errors.append((np.inf, np.inf, np.inf))
+                continue
+            best = min(holds, key=lambda hold: abs(hold[0] - start) + abs(hold[1] - end))
+            errors.append((start - best[0], end - best[1], (end - start) - (best[1] - best[0])))
+        return errors
+
+    def counts(self):
+        """(counted, true) cycles of each cycle part."""
+        result = []
+        for part, sides in enumerate(PRIMARY[self.stretch]):
+            reps = [event for event in self.events
+                    if text(event['type']) == 'repetition' and event['part'] == part]
+            if not reps:
+                continue
+            measure, sign = sides['both']
+            first, last = reps[0], reps[-1]
+            window = ((self.truth['time_s'] >= first['onset_s'] - 0.3) &
+                      (self.truth['time_s'] <= last['onset_s'] + last['duration_s'] + 0.3))
+            angle = sign * self.truth[measure][window]
+            ranges = [event['value'] for event in reps]
+            if np.median(ranges) >= COUNTED_RANGE_DEG:
+                result.append((len(reps), true_cycles(angle, 0.4 * np.median(ranges))))
+        return result
+
+
+BOTH = 'both'
+PRIMARY = {
+    'knee_to_chest_rock': [{'left': ('hip_flexion_l', 1), 'right': ('hip_flexion_r', 1)},
+                           {BOTH: ('pelvis_roll', 1)}],
+    'seated_spinal_twist': [{'left': ('lumbar_rotation', -1), 'right': ('lumbar_rotation', 1)}],
+    'cat_cow': [{BOTH: ('lumbar_flexion', 1)}],
+    'bridge': [{BOTH: ('bridge_line', 1)}],
+    'couch_decompression': [{BOTH: ('hip_extension', 1)}],
+    'standing_forward_bend': [{BOTH: ('thorax_inclination', 1)}, {BOTH: ('thorax_side', 1)}],
+    'childs_pose': [{BOTH: ('thorax_inclination', 1)}],
+}
+# Zone hysteresis where a protocol sets its own (deg).
+HYSTERESIS = {('seated_spinal_twist', 0): 1.5}
+
+
+def judge(case):
+    """(row of numbers, list of failures)."""
+    failures = []
+    rmse = case.rmse()
+    worst = max(rmse, key=rmse.get) if rmse else None
+    if not rmse:
+        failures.append('no angle to compare')
+    elif rmse[worst] > RMSE_LIMIT_DEG:
+        failures.append(f'{worst} RMSE {rmse[worst]:.2f} deg')
+    holds = case.hold_errors()
+    edge = max((max(abs(a), abs(b)) for a, b, _ in holds), default=0.0)
+    length = max((abs(c) for _, _, c in holds), default=0.0)
+    gravity = all(gravity_seen(measure, case.posture) for sides in PRIMARY[case.stretch]
+                  for measure, _ in sides.values())
+    if gravity and edge > HOLD_EDGE_LIMIT_S:
+        failures.append(f'hold edge {edge:.3f} s')
+    if gravity and length > HOLD_LENGTH_LIMIT_S:
+        failures.append(f'hold length {length:.3f} s')
+    counts = case.counts()
+    for counted, true in counts:
+        if counted != true:
+            failures.append(f'{counted} repetitions counted, {true} done')
+    if not holds and not counts and not any(text(e['type']) == 'repetition' for e in case.events):
+        failures.append('neither a hold nor a repetition was found')
+    return (worst, rmse.get(worst, np.nan), len(holds), edge, length, counts), failures
+
+
+def main():
+    binary = sys.argv[1]
+    markdown = '--markdown' in sys.argv
+    patients = ['comfortable', 'poor_holder'] if '--quick' in sys.argv else PATIENTS
+    failed = 0
+    if markdown:
+        print('| stretch | person | worst gravity-seen angle | RMSE (deg) | holds | '
+              'start or end (s) | duration (s) | repetitions counted / done |')
+        print('| --- | --- | --- | --- | --- | --- | --- | --- |')
+    for stretch in STRETCHES:
+        for patient in patients:
+            with journal.workspace() as folder:
+                case = Case(binary, stretch, patient, folder)
+            (worst, rmse, holds, edge, length, counts), failures = judge(case)
+            done = ', '.join(f'{a} / {b}' for a, b in counts) or '-'
+            if markdown:
+                print(f'| {stretch} | {patient} | {worst} | {rmse:.2f} | {holds} | {edge:.3f} | '
+                      f'{length:.3f} | {done} |')
+            else:
+                print(f'{"FAILED" if failures else "ok":6} {stretch:22} {patient:12} {worst} '
+                      f'{rmse:.2f} deg, {holds} holds, edge {edge:.3f} s, length {length:.3f} s, '
+                      f'repetitions {done} {"; ".join(failures)}')
+            failed += bool(failures)
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
