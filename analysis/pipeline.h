@@ -1,6 +1,6 @@
-/* From samples to poses: time base, calibration, orientation and angles of all worn sensors on a
- * common 100 Hz grid. The same code runs live and on replay. No I/O, no clock; allocation only
- * in create. One thread. */
+/* From samples to poses: time base, calibration, orientation and angles of all worn sensors
+ * on a common 100 Hz grid. The same code runs live and on replay. No I/O, no clock;
+ * allocation only in create. One thread. */
 #ifndef LIMBER_ANALYSIS_PIPELINE_H
 #define LIMBER_ANALYSIS_PIPELINE_H
 
@@ -21,7 +21,8 @@ struct pipeline_sensor {
     unsigned channel; /* analog: channel in the stream */
     struct calibration_imu imu;
     struct calibration_flex flex;
-    struct calibration_alignment alignment; /* nominal placement until a neutral pose is taken */
+    struct calibration_alignment
+        alignment; /* nominal placement until a neutral pose is taken */
 };
 
 /* What the person is asked to do for alignment; the runner says which, and when. */
@@ -31,8 +32,9 @@ enum pipeline_stage {
     PIPELINE_STAGE_TRUNK,   /* bend forward slowly a few times */
     PIPELINE_STAGE_THIGH_L, /* lift the left knee a few times */
     PIPELINE_STAGE_THIGH_R,
-    PIPELINE_STAGE_SOLVE,   /* compute the alignment of all sensors */
-    PIPELINE_STAGE_START    /* still in the start posture: bias again, all headings made equal */
+    PIPELINE_STAGE_SOLVE, /* compute the alignment of all sensors */
+    PIPELINE_STAGE_START  /* still in the start posture: bias again, all headings made equal
+                           */
 };
 
 const char *pipeline_stage_text(enum pipeline_stage stage);
@@ -49,7 +51,8 @@ enum status pipeline_create(const struct pipeline_sensor *sensors, unsigned coun
 void pipeline_push(struct pipeline *pipeline, unsigned sensor, const struct sample *sample,
                    double *time_s);
 
-/* The session clock has reached now_ns: poses that wait for silent sensors go out without them. */
+/* The session clock has reached now_ns: poses that wait for silent sensors go out without
+ * them. */
 void pipeline_advance(struct pipeline *pipeline, int64_t now_ns);
 
 /* Next pose of the grid in time order. STATUS_OK or STATUS_NOT_READY. */
@@ -61,12 +64,15 @@ void pipeline_interrupt(struct pipeline *pipeline, unsigned sensor);
 /* Enter a stage at the time of the newest pose. SOLVE answers with the worst grade. */
 enum status pipeline_stage_set(struct pipeline *pipeline, enum pipeline_stage stage);
 
-/* Orientation of a sensor after its last sample: sensor to earth (heading free), and the segment
- * as used for angles (heading fixed). Identity before the first. */
-struct quaternion pipeline_sensor_orientation(const struct pipeline *pipeline, unsigned sensor);
-struct quaternion pipeline_segment_orientation(const struct pipeline *pipeline, unsigned sensor);
+/* Orientation of a sensor after its last sample: sensor to earth (heading free), and the
+ * segment as used for angles (heading fixed). Identity before the first. */
+struct quaternion pipeline_sensor_orientation(const struct pipeline *pipeline,
+                                              unsigned sensor);
+struct quaternion pipeline_segment_orientation(const struct pipeline *pipeline,
+                                               unsigned sensor);
 
-/* Inertial sample of a sensor in SI units after its last sample (sensor frame, calibrated). */
+/* Inertial sample of a sensor in SI units after its last sample (sensor frame, calibrated).
+ */
 struct inertial pipeline_sensor_inertial(const struct pipeline *pipeline, unsigned sensor);
 
 /* Alignment and calibration in use. Borrowed. */
@@ -77,14 +83,14 @@ const struct pipeline_sensor *pipeline_sensor_get(const struct pipeline *pipelin
 void pipeline_clock_get(const struct pipeline *pipeline, unsigned sensor, double *offset_s,
                         double *skew);
 
-/* Standard error (rad) of a measure in a posture, by part. A rotation of a measure about an axis
- * that gravity sees carries no heading doubt. */
+/* Standard error (rad) of a measure in a posture, by part. A rotation of a measure about an
+ * axis that gravity sees carries no heading doubt. */
 struct pipeline_error {
     double noise_rad;     /* sensor noise and offset */
     double alignment_rad; /* sensor on segment */
     double heading_rad;   /* drift since the start posture; 0 where gravity sees the axis */
-    double skin_rad;      /* movement of skin under the sensor; 1.5 deg project default, so that
-                           * 95 % is 2.9 deg; published whole-method errors in clinical 3.8 */
+    double skin_rad; /* movement of skin under the sensor; 1.5 deg project default, so that
+                      * 95 % is 2.9 deg; published whole-method errors in clinical 3.8 */
 };
 
 struct pipeline_error pipeline_measure_error(const struct pipeline *pipeline,
