@@ -133,9 +133,9 @@ static int port_plug(struct rig *rig, int port)
 
 static void port_unplug(struct rig *rig, int port)
 {
-    char tty[256];
-    char interface[256];
-    char device[256];
+    char tty[192];
+    char interface[128];
+    char device[64];
     char node[512];
     struct timespec now;
     snprintf(device, sizeof device, "/sys/devices/pci0000:00/0000:00:14.0/usb1/1-%d", port + 1);
