@@ -32,9 +32,11 @@ static const double MIDDLE_SHARE = 0.25;
 static const double NEAR_SHARE = 0.1;
 static const double NEAR_MIN_RAD = 1.0 * RAD_PER_DEG;
 
-/* Rests that end a cycle at its low point, and in the middle, where some pause in passing.
- */
-static const double REST_LOW_S = 1.5;
+/* A stay at a low point that is long beside the way to it is a rest: a sine of 15 deg and
+ * more stays for at most half of its way. A rest ends a cycle; in the middle, where some
+ * pause in passing, it must be longer. */
+static const double REST_SHARE = 0.65;
+static const double REST_LOW_S = 1.0;
 static const double REST_MIDDLE_S = 2.0;
 
 enum repetition_state {
@@ -70,6 +72,8 @@ static struct repetition_valley valley_at(const struct repetition *repetition,
         .near_first_s = time_s,
         .near_last_s = time_s,
         .near_first_rad = angle_rad,
+        .near_next_s = time_s,
+        .near_next_rad = angle_rad,
         .missing_s = repetition->missing_s,
     };
 }
@@ -83,9 +87,15 @@ static void valley_update(const struct repetition *repetition,
         valley->angle_rad = angle_rad;
         valley->time_s = time_s;
     }
+    if (valley->near_next_rad > valley->near_first_rad - reach_rad / 2.0) {
+        valley->near_next_s = time_s;
+        valley->near_next_rad = angle_rad;
+    }
     if (valley->near_first_rad > valley->angle_rad + reach_rad) {
-        valley->near_first_s = time_s;
-        valley->near_first_rad = angle_rad;
+        valley->near_first_s = valley->near_next_s;
+        valley->near_first_rad = valley->near_next_rad;
+        valley->near_next_s = time_s;
+        valley->near_next_rad = angle_rad;
     }
     if (angle_rad <= valley->angle_rad + reach_rad) {
         valley->near_last_s = time_s;
@@ -93,35 +103,47 @@ static void valley_update(const struct repetition *repetition,
     }
 }
 
-static double valley_rest_s(const struct repetition_valley *valley)
+/* @param travel_s  Time of the way between the peak and the neighbourhood of the valley. */
+static bool is_rest(const struct repetition_valley *valley, double travel_s, double rest_s)
 {
-    return valley->near_last_s - valley->near_first_s;
+    const double stay_s = valley->near_last_s - valley->near_first_s;
+
+    return stay_s >= fmax(rest_s, REST_SHARE * travel_s) - TIME_EPSILON_S;
 }
 
-static bool has_rested(const struct repetition_valley *valley, double time_s, double rest_s)
+static bool has_rested(const struct repetition *repetition, double time_s, double rest_s)
 {
-    return valley->near_last_s >= time_s - TIME_EPSILON_S
-           && valley_rest_s(valley) >= rest_s - TIME_EPSILON_S;
+    const struct repetition_valley *end = &repetition->end;
+
+    return end->near_last_s >= time_s - TIME_EPSILON_S
+           && is_rest(end, end->near_first_s - repetition->peak_s, rest_s);
+}
+
+/* Halfway between first and last time near: an extremum that noise does not shift. */
+static double valley_middle_s(const struct repetition_valley *valley)
+{
+    return (valley->near_first_s + valley->near_last_s) / 2.0;
 }
 
 /* A rest at a low point belongs to neither cycle. */
-static double valley_leave_s(const struct repetition_valley *valley)
+static double valley_leave_s(const struct repetition_valley *valley, double peak_s)
 {
-    return valley_rest_s(valley) >= REST_LOW_S ? valley->near_last_s : valley->time_s;
+    return is_rest(valley, peak_s - valley->near_last_s, 0.0) ? valley->near_last_s
+                                                              : valley_middle_s(valley);
 }
 
-static double valley_arrive_s(const struct repetition_valley *valley)
+static double valley_arrive_s(const struct repetition_valley *valley, double peak_s)
 {
-    return valley_rest_s(valley) >= REST_LOW_S - TIME_EPSILON_S ? valley->near_first_s
-                                                                : valley->time_s;
+    return is_rest(valley, valley->near_first_s - peak_s, 0.0) ? valley->near_first_s
+                                                               : valley_middle_s(valley);
 }
 
 static struct repetition_result result_make(const struct repetition *repetition)
 {
     return (struct repetition_result){
-        .start_s = valley_leave_s(&repetition->start),
+        .start_s = valley_leave_s(&repetition->start, repetition->peak_s),
         .peak_s = repetition->peak_s,
-        .end_s = valley_arrive_s(&repetition->end),
+        .end_s = valley_arrive_s(&repetition->end, repetition->peak_s),
         .start_rad = repetition->start.angle_rad,
         .peak_rad = repetition->peak_rad,
         .end_rad = repetition->end.angle_rad,
@@ -246,7 +268,7 @@ static bool update_pending(struct repetition *repetition, double time_s, double 
     const double leave_rad = end->angle_rad + LEAVE_SHARE * repetition->half_range_rad;
 
     valley_update(repetition, &repetition->end, time_s, angle_rad);
-    if (angle_rad <= leave_rad && !has_rested(end, time_s, REST_LOW_S)) {
+    if (angle_rad <= leave_rad && !has_rested(repetition, time_s, REST_LOW_S)) {
         return false;
     }
     return complete(repetition, true);
@@ -288,8 +310,7 @@ static bool update_high(struct repetition *repetition, double time_s, double ang
         repetition->pending = true;
         return false;
     }
-    return is_back_in_middle(repetition)
-           && has_rested(&repetition->end, time_s, REST_MIDDLE_S)
+    return is_back_in_middle(repetition) && has_rested(repetition, time_s, REST_MIDDLE_S)
            && complete(repetition, false);
 }
 

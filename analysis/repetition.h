@@ -36,6 +36,8 @@ struct repetition_valley {
     double near_first_s; /* first and last time close to it */
     double near_last_s;
     double near_first_rad;
+    double near_next_s; /* takes the place of near_first when that is no longer close */
+    double near_next_rad;
     double missing_s; /* sum of missing time when the movement left it */
 };
 
@@ -66,7 +68,8 @@ void repetition_init(struct repetition *repetition,
 /* Take one grid instant; NaN = no data, and so is an instant left out. A gap of time_min_s
  * or more, in which a whole cycle could hide, breaks off the cycle in progress.
  * @return true when a cycle was counted: repetition->result is final. That is known once
- * the movement leaves its low point again, or has rested there for 1.5 s. */
+ * the movement leaves its low point again, or has rested there (1 s or 0.65 of
+ *         the time of the way back, whichever is longer). */
 bool repetition_update(struct repetition *repetition, double time_s, double angle_rad);
 
 /* The data ended: counts a last cycle that has come back to its low point, or to its
