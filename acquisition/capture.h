@@ -1,7 +1,12 @@
-/* All connected sensors on one libuv loop: reads bytes, stamps them, gives them to the recorder
- * and then to the handler, one journal frame at a time, in the order of the journal. Reopens
- * what was unplugged. Runs in the thread that calls capture_run; only capture_wake may be called
- * from elsewhere. */
+/* All connected sensors on one libuv loop: reads bytes, stamps them, gives them to the
+ * recorder and then to the handler, one journal frame at a time, in the order of the
+ * journal. Reopens what was unplugged. Runs in the thread that calls capture_run; nothing
+ * here may be called from another.
+ *
+ * Session time is the host's clock for live ports. For simulated ones it jumps from packet
+ * to packet. Recorded bytes carry no arrival times: a piece of them, about a tick long,
+ * arrives at the device time of its newest sample, so the devices' clocks are taken to
+ * start together. */
 #ifndef LIMBER_ACQUISITION_CAPTURE_H
 #define LIMBER_ACQUISITION_CAPTURE_H
 
@@ -26,12 +31,12 @@ typedef enum status capture_frame_fn(void *user, const struct journal_frame *fra
 typedef enum status capture_open_fn(void *user, unsigned device, struct transport **out);
 
 struct capture_settings {
-    struct recorder *recorder;  /* borrowed; NULL = nothing is recorded */
+    struct recorder *recorder; /* borrowed; NULL = nothing is recorded */
     capture_frame_fn *handle;
     void *handle_user;
     capture_open_fn *open;
     void *open_user;
-    double pace; /* virtual and recorded transports: session seconds per second; 0 = flat out */
+    double pace; /* simulated, recorded ports: session seconds per second; 0 = flat out */
     int read_interval_ms; /* live ports are drained this often; default 4 */
 };
 
@@ -39,13 +44,16 @@ struct capture_settings {
 enum status capture_create(const struct capture_settings *settings, struct capture **out);
 
 /* Add a sensor before capture_run; devices are numbered in the order of these calls.
- * @param device  Borrowed until capture_destroy. The handler feeds it the bytes (device_feed);
- *                the capture reads its clock and counters, sends its driver's commands, and calls
- *                device_interrupt when the port was lost. */
+ * @param device  Borrowed until capture_destroy. The handler feeds it the bytes
+ * (device_feed); the capture reads its clock and counters, sends its driver's commands, and
+ * calls device_interrupt when the port was lost. */
 enum status capture_add(struct capture *capture, struct device *device);
 
-/* Open all ports and run until capture_stop, an error, or the end of all files. Reads what has
- * already arrived before it returns: a clean stop loses nothing.
+/* Open all ports and run until capture_stop, an error, or the end of all files. Reads what
+ * has already arrived before it returns: a clean stop loses nothing. A port that is lost
+ * gives a JOURNAL_LINK frame of 0 and is then interrupted (device_interrupt: replay must do
+ * the same after that frame); opened again, one of 1; the first opening gives none. Kinds
+ * of ports (live, simulated, recorded) cannot be mixed: STATUS_BAD_INPUT. Closes all ports.
  * @return STATUS_OK after capture_stop or the end of recorded data; the opener's error; the
  *         handler's status. */
 enum status capture_run(struct capture *capture);
@@ -53,19 +61,22 @@ enum status capture_run(struct capture *capture);
 /* Ask capture_run to return; from the handler or a libuv callback. */
 void capture_stop(struct capture *capture);
 
-/* Record and handle an operator input ("pause", "pain 4"); from the handler or a callback. */
+/* Record and handle an operator input ("pause", "pain 4"); from the handler or a callback.
+ * Made by the handler, it is recorded and handled after the frame in hand.
+ * @param text  At most 511 bytes, else STATUS_REFUSED after one logged line. */
 enum status capture_input(struct capture *capture, const char *text);
 
 /* Record an event of the program for later comparison (not handled). */
 enum status capture_event(struct capture *capture, const char *json);
 
-/* Write the header frame; must be the first. */
+/* Write the header frame; must be the first. Session time starts here. Not handled. */
 enum status capture_header(struct capture *capture, const char *json);
 
 /* Session time now, ns: host clock since the header, or the virtual clock. */
 int64_t capture_now_ns(const struct capture *capture);
 
-/* The loop, for signals, keyboard and the page's server. Borrowed. */
+/* The loop, for signals, keyboard and the page's server. Borrowed: close your own handles,
+ * and let the loop run once, before capture_destroy. */
 struct uv_loop_s *capture_loop(struct capture *capture);
 
 /* NULL is allowed. */

@@ -3,6 +3,7 @@
 #ifndef LIMBER_ACQUISITION_TRANSPORT_H
 #define LIMBER_ACQUISITION_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,6 +62,10 @@ void transport_close(struct transport *transport);
  * @param out     Gives the transport.
  * @return STATUS_OK; STATUS_DEVICE after one logged line naming the port and what to do. */
 enum status transport_serial_open(const char *path, unsigned baud, struct transport **out);
+
+/* Whether a port is there and may be used: asked before opening an unplugged one again, so that
+ * a missing port is not logged each time. */
+bool transport_serial_is_present(const char *path);
 
 /* Open a file of raw bytes as captured.
  * @return STATUS_OK; STATUS_NOT_FOUND or STATUS_IO after one logged line. */

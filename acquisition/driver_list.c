@@ -1,0 +1,48 @@
+#include "acquisition/driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* One line per sensor family; the files are in drivers/. */
+extern const struct driver driver_xio_ximu3;
+extern const struct driver driver_arduino_firmata;
+extern const struct driver driver_text;
+
+static const struct driver *const DRIVERS[] = {
+    &driver_xio_ximu3,
+    &driver_arduino_firmata,
+    &driver_text,
+};
+
+static const size_t DRIVER_COUNT = sizeof DRIVERS / sizeof DRIVERS[0];
+
+const struct driver *driver_find(const char *name)
+{
+    for (size_t i = 0; i < DRIVER_COUNT; i++) {
+        if (strcmp(DRIVERS[i]->name, name) == 0) {
+            return DRIVERS[i];
+        }
+    }
+    return NULL;
+}
+
+const struct driver *const *driver_list(size_t *count)
+{
+    *count = DRIVER_COUNT;
+    return DRIVERS;
+}
+
+enum status driver_channel_parse(const char *channel, unsigned channel_count, unsigned *index)
+{
+    const char *digits = channel + (channel[0] == 'A' || channel[0] == 'a');
+    char *end = NULL;
+    unsigned long value = strtoul(digits, &end, 10);
+    if (digits[0] < '0' || digits[0] > '9' || *end != '\0' || value >= channel_count) {
+        log_error("channel '%s': must be A0 to A%u", channel, channel_count - 1);
+        return STATUS_BAD_INPUT;
+    }
+    *index = (unsigned)value;
+    return STATUS_OK;
+}
