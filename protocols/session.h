@@ -119,7 +119,15 @@ enum status session_create(struct session **out);
 /* NULL is allowed. */
 void session_destroy(struct session *session);
 
-/* Grow the tables by one row. STATUS_OK or STATUS_NO_MEMORY. */
+/* Describe the streams of a sensor before its first sample.
+ * @param streams  Copied; their texts must be static.
+ * @return STATUS_OK; STATUS_BAD_INPUT for more than STREAM_MAX streams or
+ *         SAMPLE_CHANNEL_MAX channels. */
+enum status session_streams_set(struct session_sensor *sensor,
+                                const struct stream_info *streams, unsigned count);
+
+/* Grow the tables by one row. STATUS_OK or STATUS_NO_MEMORY; a sample of a stream that was not
+ * described is STATUS_BAD_INPUT. */
 enum status session_event_add(struct session *session, const struct event *event);
 enum status session_metric_add(struct session *session, const struct metric *metric);
 enum status session_pose_add(struct session *session, const struct pose *pose);
