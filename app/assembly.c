@@ -1,6 +1,7 @@
 #include "app/assembly.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,10 +172,14 @@ static enum status streams_init(struct assembly *assembly)
         unsigned count = 0;
         const struct stream_info *streams =
             device_streams(engine_device(assembly->engine, index), &count);
-        enum status status =
-            session_streams_set(&assembly->session->sensors[index], streams, count);
-        if (status) {
-            return status;
+        struct session_sensor *sensor = &assembly->session->sensors[index];
+        for (unsigned stream = 0; stream < count && stream < STREAM_MAX; stream++) {
+            enum status status =
+                session_stream_describe(&sensor->streams[stream], &streams[stream]);
+            if (status) {
+                return status;
+            }
+            sensor->stream_count++;
         }
     }
     return STATUS_OK;

@@ -39,6 +39,7 @@ struct assessment {
     struct engine *engine;
     struct simulation *simulation;
     struct guide guide;
+    unsigned notice_counts[CAPTURE_DEVICE_MAX]; /* texts of each sensor shown so far */
     double over_since_s; /* session time at which the runner was done, NaN before */
     /* What the simulated person was told last. */
     enum phase cued_phase;
@@ -110,12 +111,31 @@ static void event_record(void *user, const struct event *event)
     (void)capture_event(assessment->capture, text);
 }
 
+/* Sensors that talk ("battery low") are passed on to the operator. */
+static void notice_show(struct assessment *assessment, unsigned device_index)
+{
+    const struct device *device = engine_device(assessment->engine, device_index);
+    unsigned count = 0;
+    if (!device->driver->notice_get) {
+        return;
+    }
+    const char *text = device->driver->notice_get(&device->context, &count);
+    if (count != assessment->notice_counts[device_index]) {
+        assessment->notice_counts[device_index] = count;
+        log_warning("%s: the sensor says: %s",
+                    role_text(assessment->header->sensors.entries[device_index].role), text);
+    }
+}
+
 static enum status frame_handle(void *user, const struct journal_frame *frame)
 {
     struct assessment *assessment = user;
     enum status status = engine_frame(assessment->engine, frame);
     if (frame->type == JOURNAL_INPUT && status) {
         status = STATUS_OK; /* refused: the runner said why on the screen */
+    }
+    if (frame->type == JOURNAL_BYTES) {
+        notice_show(assessment, frame->device);
     }
     cue_send(assessment);
     const struct runner *runner = engine_runner(assessment->engine);

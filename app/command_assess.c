@@ -9,7 +9,6 @@
 #include "app/options.h"
 #include "app/questions.h"
 #include "app/results.h"
-#include "archive/archive.h"
 #include "archive/audit.h"
 #include "base/log.h"
 
@@ -104,24 +103,6 @@ static enum status override_audit(const struct assess_options *options,
     return audit_append(options->archive, &entry);
 }
 
-static enum status results_show(const struct assess_options *options, const char *path)
-{
-    const struct archive_read_settings settings = {0};
-    struct session *session = NULL;
-    enum status status = archive_read(path, &settings, &session);
-    if (status) {
-        return status;
-    }
-    if (options->json) {
-        status = results_print_json(session);
-    } else {
-        results_print_table(session);
-        printf("\nSession file: %s\n", path);
-    }
-    session_destroy(session);
-    return status;
-}
-
 static enum status header_make(const struct assess_options *options, struct header *header)
 {
     enum status status = options_subject(options->subject, header);
@@ -164,7 +145,7 @@ static enum status assess_run(const struct assess_options *options)
         if (result.path[0]) {
             enum status show_status = override_audit(options, header);
             if (!show_status) {
-                show_status = results_show(options, result.path);
+                show_status = results_show(result.path, options->json);
             }
             status = status ? status : show_status;
         }

@@ -10,7 +10,6 @@
 #include "app/command.h"
 #include "app/options.h"
 #include "app/results.h"
-#include "archive/archive.h"
 #include "base/log.h"
 
 static const char HELP[] =
@@ -93,24 +92,6 @@ static void screening_make(struct screening *screening)
     }
     screening->pain_now = 2;
     screening->pain_after = 1;
-}
-
-static enum status results_show(const char *path, bool json)
-{
-    const struct archive_read_settings settings = {0};
-    struct session *session = NULL;
-    enum status status = archive_read(path, &settings, &session);
-    if (status) {
-        return status;
-    }
-    if (json) {
-        status = results_print_json(session);
-    } else {
-        results_print_table(session);
-        printf("\nSession file: %s\n", path);
-    }
-    session_destroy(session);
-    return status;
 }
 
 static enum status demo_run(const struct demo_options *options)

@@ -10,6 +10,7 @@
 
 #include "app/closing.h"
 #include "app/command.h"
+#include "app/options.h"
 #include "base/log.h"
 
 static const char HELP[] =
@@ -110,23 +111,6 @@ static void archive_recover(struct recovery *recovery)
     closedir(stream);
 }
 
-/* The archive of DIR/SUBJECT/NAME.journal is two folders up. */
-static void archive_of_journal(const char *path, char archive[CATALOGUE_PATH_SIZE])
-{
-    snprintf(archive, CATALOGUE_PATH_SIZE, "%s", path);
-    for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(archive, '/');
-        if (!slash) {
-            snprintf(archive, CATALOGUE_PATH_SIZE, up == 0 ? ".." : ".");
-            return;
-        }
-        *slash = '\0';
-    }
-    if (!archive[0]) {
-        snprintf(archive, CATALOGUE_PATH_SIZE, "/");
-    }
-}
-
 int command_recover(int argc, char **argv)
 {
     static const struct option OPTIONS[] = {{"help", no_argument, NULL, 'h'},
@@ -144,7 +128,7 @@ int command_recover(int argc, char **argv)
     char archive[CATALOGUE_PATH_SIZE];
     struct recovery recovery = {.archive = argv[optind]};
     if (name_is_journal(argv[optind])) {
-        archive_of_journal(argv[optind], archive);
+        options_archive_of(argv[optind], archive);
         recovery.archive = archive;
         journal_recover(&recovery, argv[optind]);
     } else {

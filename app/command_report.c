@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/options.h"
 #include "archive/archive.h"
 #include "archive/catalogue.h"
 #include "base/log.h"
@@ -91,19 +92,12 @@ static enum status history_read(const char *archive, const char *subject,
     return status;
 }
 
-/* The archive of DIR/SUBJECT/NAME.h5 if it is one. */
+/* The archive that a session file lies in, if it lies in one. */
 static bool archive_guess(const char *session, char archive[CATALOGUE_PATH_SIZE])
 {
     char mark[CATALOGUE_PATH_SIZE + 32];
     struct stat facts;
-    snprintf(archive, CATALOGUE_PATH_SIZE, "%s", session);
-    for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(archive, '/');
-        if (!slash) {
-            return false;
-        }
-        *slash = '\0';
-    }
+    options_archive_of(session, archive);
     snprintf(mark, sizeof mark, "%s/catalogue.sqlite", archive);
     return stat(mark, &facts) == 0;
 }

@@ -47,12 +47,16 @@ static enum status stream_find(const struct device *device, enum role role,
     return STATUS_BAD_INPUT;
 }
 
-/* "A3" or "3" is channel 3; empty is channel 0. */
-static unsigned channel_index(const char *channel)
+/* Which channel of an analog sensor is meant; the first where none is named. */
+static enum status channel_find(const struct device *device, const struct sensor_entry *entry,
+                                unsigned stream, unsigned *channel)
 {
-    const char *digits = channel[0] == 'A' ? channel + 1 : channel;
-    unsigned long index = strtoul(digits, NULL, 10);
-    return index < SAMPLE_CHANNEL_MAX ? (unsigned)index : 0;
+    unsigned count = 0;
+    const struct stream_info *streams = device_streams(device, &count);
+    *channel = 0;
+    return entry->channel[0] ? driver_channel_parse(entry->channel,
+                                                    streams[stream].channel_count, channel)
+                             : STATUS_OK;
 }
 
 static enum status sensor_init(struct engine *engine, unsigned index,
@@ -72,6 +76,10 @@ static enum status sensor_init(struct engine *engine, unsigned index,
         return status;
     }
     status = stream_find(device, entry->role, &engine->streams[index]);
+    unsigned channel = 0;
+    if (!status) {
+        status = channel_find(device, entry, engine->streams[index], &channel);
+    }
     if (status) {
         return status;
     }
@@ -81,7 +89,7 @@ static enum status sensor_init(struct engine *engine, unsigned index,
                      .rate_hz = device->rate_hz,
                      .skew_max = 0.01},
         .stream = engine->streams[index],
-        .channel = channel_index(entry->channel),
+        .channel = channel,
         .imu = calibration_imu_default,
         .flex = entry->flex,
         .alignment = {.sensor_to_segment = QUATERNION_IDENTITY},
@@ -115,6 +123,7 @@ static enum status runner_prepare(struct engine *engine)
     settings.protocol_count = header->protocol_count;
     settings.worn = sensor_list_worn(&header->sensors);
     settings.align = header->align;
+    settings.pain_start = header->screening.pain_now;
     if (header->is_recorded) {
         settings.setup_timeout_s = RECORDED_SETUP_TIMEOUT_S;
         settings.onset_timeout_s = RECORDED_ONSET_TIMEOUT_S;

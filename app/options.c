@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "archive/catalogue.h"
 #include "base/log.h"
 
 enum status options_protocols(const char *names, struct header *header)
@@ -48,4 +47,20 @@ enum status options_subject(const char *subject, struct header *header)
     }
     snprintf(header->subject, sizeof header->subject, "%s", subject);
     return STATUS_OK;
+}
+
+void options_archive_of(const char *path, char archive[CATALOGUE_PATH_SIZE])
+{
+    snprintf(archive, CATALOGUE_PATH_SIZE, "%s", path);
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(archive, '/');
+        if (!slash) {
+            snprintf(archive, CATALOGUE_PATH_SIZE, up == 0 ? ".." : ".");
+            return;
+        }
+        *slash = '\0';
+    }
+    if (!archive[0]) {
+        snprintf(archive, CATALOGUE_PATH_SIZE, "/");
+    }
 }

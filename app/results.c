@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/archive.h"
+
 static const char *part_title(const struct session *session, const struct metric *metric)
 {
     const struct protocol *protocol = &session->stretches[metric->stretch].protocol;
@@ -139,6 +141,24 @@ enum status results_print_json(const struct session *session)
     puts(text);
     free(text);
     return STATUS_OK;
+}
+
+enum status results_show(const char *path, bool json)
+{
+    const struct archive_read_settings settings = {0};
+    struct session *session = NULL;
+    enum status status = archive_read(path, &settings, &session);
+    if (status) {
+        return status;
+    }
+    if (json) {
+        status = results_print_json(session);
+    } else {
+        results_print_table(session);
+        printf("\nSession file: %s\n", path);
+    }
+    session_destroy(session);
+    return status;
 }
 
 static bool same_bits(double a, double b)

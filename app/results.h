@@ -12,6 +12,9 @@ void results_print_table(const struct session *session);
  * quality, withheld, definition_version} and where it belongs (stretch, part, measure). */
 enum status results_print_json(const struct session *session);
 
+/* Read a session file and print its results and path, or only JSON. */
+enum status results_show(const char *path, bool json);
+
 /* Count of metrics whose stored value differs from the other session's, bit by bit; a
  * metric that only one of them has counts too. */
 size_t results_difference_count(const struct session *a, const struct session *b);
