@@ -1,6 +1,6 @@
 /* A sensor family: how its bytes split into frames and what they mean. One const table per
- * family, all listed in driver_list.c. frame_next, decode and command_next are pure: no I/O, no
- * clock, no allocation; any thread may use its own context. */
+ * family, all listed in driver_list.c. frame_next, decode and command_next are pure: no
+ * I/O, no clock, no allocation; any thread may use its own context. */
 #ifndef LIMBER_ACQUISITION_DRIVER_H
 #define LIMBER_ACQUISITION_DRIVER_H
 
@@ -12,7 +12,7 @@
 #include "base/status.h"
 
 enum {
-    DRIVER_CONTEXT_SIZE = 2048, /* bytes of decoder state a driver may keep */
+    DRIVER_CONTEXT_SIZE = 4096, /* bytes of decoder state a driver may keep */
     DRIVER_FRAME_MAX = 4096,    /* longest frame of any driver */
     DRIVER_SAMPLE_MAX = 8,      /* samples one frame can give */
     DRIVER_COMMAND_MAX = 256    /* bytes one command_next call may give */
@@ -26,15 +26,17 @@ enum frame_verdict {
 
 /* What a sensor file says about one sensor; strings borrowed, NULL = driver's default. */
 struct driver_settings {
-    double rate_hz;           /* wanted and nominal rate; 0 = driver's default */
-    unsigned baud;            /* 0 = driver's default */
-    const char *columns;      /* text driver: profile name or comma list of column names */
-    const char *channel;      /* analog drivers: channel that carries this sensor, "A0" */
-    double excitation_v;      /* flex divider: supply voltage, 0 = ratiometric */
-    double fixed_resistor_ohm;/* flex divider: resistor to ground, 0 = unknown */
+    double rate_hz;      /* wanted and nominal rate; 0 = driver's default */
+    unsigned baud;       /* 0 = driver's default */
+    const char *columns; /* text driver: profile name or comma list of column names */
+    const char *channel; /* analog drivers: channel that carries this sensor, "A0"; the
+                          * number after the A is the channel's index in the stream */
+    double excitation_v; /* flex divider: supply voltage, 0 = ratiometric */
+    double fixed_resistor_ohm; /* flex divider: resistor to ground, 0 = unknown */
 };
 
-/* Decoder state of one sensor; zeroed and then filled by driver.init. Opaque outside drivers. */
+/* Decoder state of one sensor; zeroed and then filled by driver.init. Opaque outside
+ * drivers. */
 struct driver_context {
     _Alignas(16) uint8_t memory[DRIVER_CONTEXT_SIZE];
 };
@@ -45,35 +47,37 @@ struct driver {
     const struct stream_info *streams;
     unsigned stream_count;
     size_t frame_max;
-    unsigned baud;          /* default of serial lines */
-    double rate_hz;         /* default nominal rate of its main stream (stream 0) */
-    double tick_s;          /* seconds per device tick; 0 = the device has no clock */
-    bool has_checksum;      /* frames carry one: a damaged frame never gives a sample */
-    uint16_t vendor_id;     /* USB match of its serial port, 0 = any */
+    unsigned baud;      /* default of serial lines */
+    double rate_hz;     /* default nominal rate of its main stream (stream 0) */
+    double tick_s;      /* seconds per device tick; 0 = the device has no clock */
+    bool has_checksum;  /* frames carry one: a damaged frame never gives a sample */
+    uint16_t vendor_id; /* USB match of its serial port, 0 = any */
     uint16_t product_id;
 
     /* Prepare a context. STATUS_BAD_INPUT after one logged line when settings are wrong. */
-    enum status (*init)(struct driver_context *context, const struct driver_settings *settings);
+    enum status (*init)(struct driver_context *context,
+                        const struct driver_settings *settings);
 
     /* Look at the front of the received bytes.
      * @param size      Bytes available, at least 1.
      * @param frame_size Out for FOUND and SKIP: bytes to take. */
-    enum frame_verdict (*frame_next)(const struct driver_context *context, const uint8_t *bytes,
-                                     size_t size, size_t *frame_size);
+    enum frame_verdict (*frame_next)(const struct driver_context *context,
+                                     const uint8_t *bytes, size_t size, size_t *frame_size);
 
     /* Decode one frame found by frame_next. Fills device_ticks (unwrapped), stream,
      * channel_count, values, flags and, where the device counts, sequence; the caller adds
      * host_ns, gap flags and counters.
      * @param samples  Out: room for DRIVER_SAMPLE_MAX.
-     * @return Count of samples; 0 is normal (acknowledgements, text); -1 = the frame is damaged:
-     *         it is counted as bad and gives nothing. */
+     * @return Count of samples; 0 is normal (acknowledgements, text); -1 = the frame is
+     * damaged: it is counted as bad and gives nothing. */
     int (*decode)(struct driver_context *context, const uint8_t *frame, size_t frame_size,
                   struct sample *samples);
 
     /* Bytes to send now, called after opening, after each decoded chunk and on each tick.
      * @param now_ns  Time of the tick or chunk; for retries.
      * @param bytes   Out: room for DRIVER_COMMAND_MAX.
-     * @return Count of bytes, 0 = nothing now. NULL pointer = the device is never told anything. */
+     * @return Count of bytes, 0 = nothing now. NULL pointer = the device is never told
+     * anything. */
     size_t (*command_next)(struct driver_context *context, int64_t now_ns, uint8_t *bytes);
 
     /* Bytes that leave the device as it was found. NULL = none. */
@@ -83,7 +87,27 @@ struct driver {
      * NULL = the const table above. Borrowed from the context. */
     const struct stream_info *(*streams_get)(const struct driver_context *context,
                                              unsigned *stream_count);
+
+    /* Seconds per device tick as this context has it (a text line may carry a time column
+     * or none). NULL = the constant above; callers use driver_tick_s. */
+    double (*tick_s_get)(const struct driver_context *context);
+
+    /* Newest text that the device wants a person to read ("Battery low"), "" before the
+     * first. NULL = the device never talks. Borrowed from the context until the next
+     * decode.
+     * @param count  Out: texts so far; a changed count means a new text. */
+    const char *(*notice_get)(const struct driver_context *context, unsigned *count);
 };
+
+/* Index of an analog channel from its name in a sensor file ("A0", "a15" or "3").
+ * @param channel_count  The index must be less.
+ * @param index          Out.
+ * @return STATUS_OK, or STATUS_BAD_INPUT after one logged line. */
+enum status driver_channel_parse(const char *channel, unsigned channel_count,
+                                 unsigned *index);
+
+/* Seconds per device tick of a sensor, 0 = it has no clock. */
+double driver_tick_s(const struct driver *driver, const struct driver_context *context);
 
 /* Driver by name, or NULL. */
 const struct driver *driver_find(const char *name);

@@ -18,7 +18,8 @@
 static const char HELP[] =
     "usage: limber decode --driver NAME FILE [-o OUT.csv] [options]\n"
     "\n"
-    "Turns the bytes of one sensor, as captured, into a table: one row a sample, one column\n"
+    "Turns the bytes of one sensor, as captured, into a table: one row a sample, one "
+    "column\n"
     "a channel, units in the names. Counters go to standard error.\n"
     "\n"
     "  --driver NAME     the format of the bytes; 'limber devices' lists the drivers\n"
@@ -135,7 +136,8 @@ static enum status decode_run(struct decode *decode, const struct driver *driver
 {
     enum status status = device_init(&decode->device, driver, settings);
     if (!status) {
-        device_feed(&decode->device, captured->bytes, captured->size, 0, sample_take, decode);
+        device_feed(&decode->device, captured->bytes, captured->size, 0, sample_take,
+                    decode);
     }
     return status;
 }
@@ -154,8 +156,8 @@ static double decode_share(const struct decode *decode)
 }
 
 /* The driver whose frames fill most of the bytes. */
-static const struct driver *driver_guess(const struct captured *captured, struct decode *scratch,
-                                         double *best_share)
+static const struct driver *driver_guess(const struct captured *captured,
+                                         struct decode *scratch, double *best_share)
 {
     const struct driver_settings settings = {0};
     const struct driver *best = NULL;
@@ -179,7 +181,8 @@ static const struct driver *driver_guess(const struct captured *captured, struct
  * sense, and another driver makes clearly more of them. */
 static enum status plausibility_check(const struct decode_options *options,
                                       const struct decode *decode,
-                                      const struct captured *captured, struct decode *scratch)
+                                      const struct captured *captured,
+                                      struct decode *scratch)
 {
     double share = decode_share(decode);
     if (share >= 0.5) {
@@ -212,17 +215,15 @@ static void counters_print(const struct decode *decode)
     const struct device_counters *counters = &decode->device.counters;
     unsigned stream_count = 0;
     const struct stream_info *streams = device_streams(&decode->device, &stream_count);
-    fprintf(stderr,
-            "bytes %llu, frames %llu, samples %llu, bad frames %llu, skipped bytes %llu, "
-            "lost samples %llu in %llu gaps, clock restarts %llu, rate %.6g Hz\n",
-            (unsigned long long)counters->byte_count,
-            (unsigned long long)counters->frame_count,
-            (unsigned long long)counters->sample_count,
-            (unsigned long long)counters->bad_count,
-            (unsigned long long)counters->skipped_size,
-            (unsigned long long)counters->lost_count,
-            (unsigned long long)counters->gap_count,
-            (unsigned long long)counters->restart_count, decode->device.rate_hz);
+    fprintf(
+        stderr,
+        "bytes %llu, frames %llu, samples %llu, bad frames %llu, skipped bytes %llu, "
+        "lost samples %llu in %llu gaps, clock restarts %llu, rate %.6g Hz\n",
+        (unsigned long long)counters->byte_count, (unsigned long long)counters->frame_count,
+        (unsigned long long)counters->sample_count, (unsigned long long)counters->bad_count,
+        (unsigned long long)counters->skipped_size,
+        (unsigned long long)counters->lost_count, (unsigned long long)counters->gap_count,
+        (unsigned long long)counters->restart_count, decode->device.rate_hz);
     for (unsigned stream = 0; stream < stream_count; stream++) {
         if (decode->sample_counts[stream] > 0) {
             fprintf(stderr, "  %s: %llu samples\n", streams[stream].name,
@@ -247,8 +248,8 @@ static void counters_json_print(const struct decode *decode)
         "sample_count", (json_int_t)counters->sample_count, "samples", samples, "bad_count",
         (json_int_t)counters->bad_count, "skipped_size", (json_int_t)counters->skipped_size,
         "lost_count", (json_int_t)counters->lost_count, "gap_count",
-        (json_int_t)counters->gap_count, "restart_count", (json_int_t)counters->restart_count,
-        "rate_hz", decode->device.rate_hz);
+        (json_int_t)counters->gap_count, "restart_count",
+        (json_int_t)counters->restart_count, "rate_hz", decode->device.rate_hz);
     json_dumpf(root, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(root);
@@ -352,9 +353,12 @@ static bool rate_parse(const char *text, double *rate_hz)
 static int options_read(int argc, char **argv, struct decode_options *options)
 {
     static const struct option known[] = {
-        {"driver", required_argument, NULL, 'd'},  {"output", required_argument, NULL, 'o'},
-        {"columns", required_argument, NULL, 'c'}, {"rate", required_argument, NULL, 'r'},
-        {"json", no_argument, NULL, 'j'},          {"help", no_argument, NULL, 'h'},
+        {"driver", required_argument, NULL, 'd'},
+        {"output", required_argument, NULL, 'o'},
+        {"columns", required_argument, NULL, 'c'},
+        {"rate", required_argument, NULL, 'r'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     optind = 1;
@@ -393,8 +397,9 @@ static int options_read(int argc, char **argv, struct decode_options *options)
     return EXIT_CODE_OK;
 }
 
-static enum status decode_file(const struct decode_options *options, const struct driver *driver,
-                               struct decode *decode, struct decode *scratch)
+static enum status decode_file(const struct decode_options *options,
+                               const struct driver *driver, struct decode *decode,
+                               struct decode *scratch)
 {
     struct captured captured = {0};
     enum status status = captured_open(options->input, &captured);

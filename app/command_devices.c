@@ -12,16 +12,16 @@ enum {
     PORT_MAX = 64
 };
 
-static const char HELP[] =
-    "usage: limber devices [--json]\n"
-    "\n"
-    "Lists the serial ports of this computer, the driver that fits each by its USB number,\n"
-    "and the drivers there are.\n"
-    "\n"
-    "  --json   print JSON\n"
-    "  --help   print this\n"
-    "\n"
-    "example: limber devices --json\n";
+static const char HELP[] = "usage: limber devices [--json]\n"
+                           "\n"
+                           "Lists the serial ports of this computer, the driver that fits "
+                           "each by its USB number,\n"
+                           "and the drivers there are.\n"
+                           "\n"
+                           "  --json   print JSON\n"
+                           "  --help   print this\n"
+                           "\n"
+                           "example: limber devices --json\n";
 
 /* Driver that the USB number of a port fits, or NULL. */
 static const struct driver *driver_match(const struct serial_port_info *port)
@@ -45,7 +45,8 @@ static json_t *port_json(const struct serial_port_info *port)
                                port->description, "maker", port->maker, "serial_number",
                                port->serial_number);
     bool is_usb = port->vendor_id >= 0;
-    json_object_set_new(object, "vendor_id", is_usb ? json_integer(port->vendor_id) : json_null());
+    json_object_set_new(object, "vendor_id",
+                        is_usb ? json_integer(port->vendor_id) : json_null());
     json_object_set_new(object, "product_id",
                         is_usb ? json_integer(port->product_id) : json_null());
     json_object_set_new(object, "driver", driver ? json_string(driver->name) : json_null());
@@ -62,11 +63,10 @@ static void json_print(const struct serial_port_info *ports, size_t port_count)
     size_t count = 0;
     const struct driver *const *drivers = driver_list(&count);
     for (size_t index = 0; index < count; index++) {
-        json_array_append_new(names, json_pack("{s:s, s:s, s:i, s:f}", "name",
-                                               drivers[index]->name, "title",
-                                               drivers[index]->title, "baud",
-                                               (int)drivers[index]->baud, "rate_hz",
-                                               drivers[index]->rate_hz));
+        json_array_append_new(
+            names, json_pack("{s:s, s:s, s:i, s:f}", "name", drivers[index]->name, "title",
+                             drivers[index]->title, "baud", (int)drivers[index]->baud,
+                             "rate_hz", drivers[index]->rate_hz));
     }
     json_t *root = json_pack("{s:o, s:o}", "ports", port_list, "drivers", names);
     json_dumpf(root, stdout, JSON_INDENT(2));
@@ -126,7 +126,8 @@ int command_devices(int argc, char **argv)
         }
     }
     if (optind < argc) {
-        log_error("devices: '%s' is not expected; see 'limber devices --help'", argv[optind]);
+        log_error("devices: '%s' is not expected; see 'limber devices --help'",
+                  argv[optind]);
         return EXIT_CODE_USAGE;
     }
     struct serial_port_info ports[PORT_MAX];

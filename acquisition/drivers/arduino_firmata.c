@@ -1,0 +1,536 @@
+/* Arduino StandardFirmata (protocol 2.x): analog channels of any Arduino, for flex strips.
+ * The board sends all enabled channels of an interval back to back, lowest first, without
+ * clock, number or checksum; a scan of them is one sample. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acquisition/driver.h"
+
+enum {
+    ANALOG = 0xE0,         /* | channel, lsb, msb */
+    DIGITAL = 0x90,        /* | port, lsb, msb */
+    REPORT_ANALOG = 0xC0,  /* | channel, on */
+    REPORT_DIGITAL = 0xD0, /* | port, on */
+    SYSEX_START = 0xF0,
+    PIN_MODE = 0xF4,
+    PIN_VALUE = 0xF5,
+    SYSEX_END = 0xF7,
+    VERSION = 0xF9,
+    SYSTEM_RESET = 0xFF,
+    COMMAND_BIT = 0x80,
+
+    SYSEX_ANALOG_MAP = 0x69,
+    SYSEX_ANALOG_MAP_REPLY = 0x6A,
+    SYSEX_CAPABILITY = 0x6B,
+    SYSEX_CAPABILITY_REPLY = 0x6C,
+    SYSEX_STRING = 0x71,
+    SYSEX_FIRMWARE = 0x79,
+    SYSEX_INTERVAL = 0x7A,
+
+    MODE_ANALOG = 0x02,
+    NO_CHANNEL = 0x7F, /* a pin without analog input; also ends a pin's modes */
+    CHANNEL_MAX = 16,
+    CHANNEL_DEFAULT = 6, /* A0 .. A5 of an Uno */
+    PIN_MAX = 128,
+    FRAME_MAX = 4096, /* capabilities of a Mega take about 1,400 bytes */
+    NOTICE_SIZE = 128,
+    RETRY_MAX = 11, /* first try and every 0.5 s for 5 s: an Uno boots for up to 2 s */
+    DEFAULT_BITS = 10
+};
+
+static const int64_t RETRY_NS = 500000000;
+
+enum firmata_stream {
+    ANALOG_SCAN,
+    EARLY_ANALOG,
+    FIRMATA_STREAM_COUNT
+};
+
+#define FULL_SCALE_10_BIT 1023.0F
+#define EACH_CHANNEL(item)                                                                 \
+    {                                                                                      \
+        item, item, item, item, item, item, item, item, item, item, item, item, item,      \
+            item, item, item                                                               \
+    }
+
+static const struct stream_info STREAMS[FIRMATA_STREAM_COUNT] = {
+    [ANALOG_SCAN] = {"analog",
+                     STREAM_ANALOG,
+                     CHANNEL_DEFAULT,
+                     {"analog_0_count", "analog_1_count", "analog_2_count",
+                      "analog_3_count", "analog_4_count", "analog_5_count",
+                      "analog_6_count", "analog_7_count", "analog_8_count",
+                      "analog_9_count", "analog_10_count", "analog_11_count",
+                      "analog_12_count", "analog_13_count", "analog_14_count",
+                      "analog_15_count"},
+                     EACH_CHANNEL("1"),
+                     EACH_CHANNEL(FULL_SCALE_10_BIT)},
+    /* Reports that came before the board said its version (left over from an earlier
+     * session) or before the set of channels was known: kept to be seen, never measured
+     * with. */
+    [EARLY_ANALOG] = {"early_analog",
+                      STREAM_STATUS,
+                      2,
+                      {"early_analog_channel", "early_analog_count"},
+                      {"1", "1"},
+                      {0}},
+};
+
+/* What the host has to ask for, in order. */
+enum step {
+    STEP_ASK, /* version, firmware, capabilities, analog map: until all were answered */
+    STEP_INTERVAL,
+    STEP_CHANNEL, /* pin mode and reporting, channel by channel */
+    STEP_DONE
+};
+
+struct firmata {
+    struct stream_info streams[FIRMATA_STREAM_COUNT];
+    unsigned channel; /* that carries the sensor */
+    unsigned interval_ms;
+
+    /* From the board's own bytes alone, so that a replay decodes the same. */
+    bool has_version;
+    bool has_capability;
+    bool has_map;
+    uint8_t pins[CHANNEL_MAX]; /* pin of each analog channel, NO_CHANNEL = none */
+
+    /* The scan that is being filled. */
+    float values[CHANNEL_MAX];
+    uint16_t seen_mask;
+    uint16_t last_mask; /* channels of the scan before */
+    uint16_t full_mask; /* channels of a whole scan; 0 = not known yet */
+    uint32_t sequence;  /* scans so far, lost ones too */
+
+    enum step step;
+    unsigned try_count;
+    unsigned next_channel;
+    int64_t sent_ns;
+
+    unsigned notice_count;
+    char notice[NOTICE_SIZE];
+};
+
+_Static_assert(sizeof(struct firmata) <= DRIVER_CONTEXT_SIZE, "context too small");
+
+static struct firmata *firmata_of(struct driver_context *context)
+{
+    return (struct firmata *)(void *)context->memory;
+}
+
+static const struct firmata *firmata_look(const struct driver_context *context)
+{
+    return (const struct firmata *)(const void *)context->memory;
+}
+
+/* ---- frames ---- */
+
+/* Data bytes after a command byte, or -1 for a command that does not exist. */
+static int data_count(uint8_t command)
+{
+    switch (command & 0xF0) {
+    case ANALOG:
+    case DIGITAL:
+        return 2;
+    case REPORT_ANALOG:
+    case REPORT_DIGITAL:
+        return 1;
+    default:
+        break;
+    }
+    switch (command) {
+    case PIN_MODE:
+    case PIN_VALUE:
+    case VERSION:
+        return 2;
+    case SYSTEM_RESET:
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+/* Bytes from first on that are data, up to size. */
+static size_t data_span(const uint8_t *bytes, size_t first, size_t size)
+{
+    size_t index = first;
+    while (index < size && bytes[index] < COMMAND_BIT) {
+        index++;
+    }
+    return index;
+}
+
+static enum frame_verdict sysex_next(const uint8_t *bytes, size_t size, size_t *frame_size)
+{
+    size_t end = data_span(bytes, 1, size);
+    if (end == size) {
+        *frame_size = size;
+        return size < FRAME_MAX ? FRAME_NEED_MORE : FRAME_SKIP;
+    }
+    if (bytes[end] != SYSEX_END) {
+        *frame_size = end;
+        return FRAME_SKIP;
+    }
+    *frame_size = end + 1;
+    return FRAME_FOUND;
+}
+
+static enum frame_verdict firmata_frame_next(const struct driver_context *context,
+                                             const uint8_t *bytes, size_t size,
+                                             size_t *frame_size)
+{
+    (void)context;
+    if (bytes[0] < COMMAND_BIT) {
+        *frame_size = data_span(bytes, 0, size);
+        return FRAME_SKIP;
+    }
+    if (bytes[0] == SYSEX_START) {
+        return sysex_next(bytes, size, frame_size);
+    }
+    int count = data_count(bytes[0]);
+    if (count < 0) {
+        *frame_size = 1;
+        return FRAME_SKIP;
+    }
+    size_t wanted = (size_t)count + 1;
+    size_t end = data_span(bytes, 1, size < wanted ? size : wanted);
+    *frame_size = end;
+    if (end == wanted) {
+        return FRAME_FOUND;
+    }
+    /* A command byte inside abandons the message. */
+    return end == size ? FRAME_NEED_MORE : FRAME_SKIP;
+}
+
+/* ---- analog reports ---- */
+
+static bool is_rail(const struct firmata *firmata, float value)
+{
+    return value <= 0.0F
+           || value >= firmata->streams[ANALOG_SCAN].full_scale[firmata->channel];
+}
+
+/* Give the scan as a sample and begin the next. */
+static void scan_finish(struct firmata *firmata, struct sample *sample)
+{
+    const struct stream_info *stream = &firmata->streams[ANALOG_SCAN];
+    memset(sample, 0, sizeof *sample);
+    sample->sequence = ++firmata->sequence;
+    sample->stream = ANALOG_SCAN;
+    sample->channel_count = (uint8_t)stream->channel_count;
+    for (unsigned index = 0; index < stream->channel_count; index++) {
+        bool is_seen = firmata->seen_mask & (1u << index);
+        sample->values[index] = is_seen ? firmata->values[index] : NAN;
+    }
+    if (is_rail(firmata, sample->values[firmata->channel])) {
+        sample->flags |= SAMPLE_CLIPPED;
+    }
+    firmata->last_mask = firmata->seen_mask;
+    firmata->seen_mask = 0;
+}
+
+/* A channel that does not rise begins a new scan: close the one before.
+ * @return Count of samples given. */
+static int scan_close(struct firmata *firmata, struct sample *sample)
+{
+    uint16_t mask = firmata->seen_mask;
+    if (mask == 0) {
+        return 0;
+    }
+    /* The set of channels is what two scans in a row agree on, or the first says. */
+    if (firmata->full_mask == 0 || mask == firmata->last_mask) {
+        firmata->full_mask = mask;
+    }
+    if (mask == firmata->full_mask) {
+        scan_finish(firmata, sample);
+        return 1;
+    }
+    firmata->sequence++; /* a report was lost, and the scan with it */
+    firmata->last_mask = mask;
+    firmata->seen_mask = 0;
+    return 0;
+}
+
+static void early_fill(unsigned channel, float value, struct sample *sample)
+{
+    memset(sample, 0, sizeof *sample);
+    sample->stream = EARLY_ANALOG;
+    sample->channel_count = 2;
+    sample->flags = SAMPLE_UNCALIBRATED;
+    sample->values[0] = (float)channel;
+    sample->values[1] = value;
+}
+
+static int analog_decode(struct firmata *firmata, const uint8_t *frame,
+                         struct sample *samples)
+{
+    unsigned channel = frame[0] & 0x0F;
+    float value = (float)(frame[1] | frame[2] << 7);
+    if (firmata->has_capability
+        && value > firmata->streams[ANALOG_SCAN].full_scale[channel]) {
+        return -1;
+    }
+    if (!firmata->has_version) {
+        early_fill(channel, value, &samples[0]);
+        return 1;
+    }
+    if (channel >= firmata->streams[ANALOG_SCAN].channel_count) {
+        return 0;
+    }
+    int count = 0;
+    uint16_t bit = (uint16_t)(1u << channel);
+    if (firmata->seen_mask >= bit) {
+        count = scan_close(firmata, samples);
+    } else if (firmata->seen_mask == 0 && firmata->full_mask && bit > firmata->full_mask) {
+        /* A channel above those of the scan just given was switched on: from now on more.
+         */
+        firmata->full_mask |= bit;
+        return 0;
+    }
+    firmata->seen_mask |= bit;
+    firmata->values[channel] = value;
+    if (firmata->full_mask == 0) {
+        early_fill(channel, value, &samples[count++]);
+    } else if (firmata->seen_mask == firmata->full_mask) {
+        scan_finish(firmata, &samples[count++]);
+    }
+    return count;
+}
+
+/* ---- what the board says about itself ---- */
+
+/* Pins one after the other: (mode, bits)* 7F. */
+static void capability_decode(struct firmata *firmata, const uint8_t *data, size_t size)
+{
+    unsigned bits = 0;
+    for (size_t index = 0; index + 1 < size;) {
+        if (data[index] == NO_CHANNEL) {
+            index++;
+            continue;
+        }
+        if (data[index] == MODE_ANALOG && data[index + 1] > bits && data[index + 1] <= 14) {
+            bits = data[index + 1];
+        }
+        index += 2;
+    }
+    if (bits == 0) {
+        return;
+    }
+    float full_scale = (float)((1u << bits) - 1u);
+    for (unsigned index = 0; index < CHANNEL_MAX; index++) {
+        firmata->streams[ANALOG_SCAN].full_scale[index] = full_scale;
+    }
+    firmata->has_capability = true;
+}
+
+static void map_decode(struct firmata *firmata, const uint8_t *data, size_t size)
+{
+    memset(firmata->pins, NO_CHANNEL, sizeof firmata->pins);
+    for (size_t pin = 0; pin < size && pin < PIN_MAX; pin++) {
+        if (data[pin] < CHANNEL_MAX) {
+            firmata->pins[data[pin]] = (uint8_t)pin;
+        }
+    }
+    firmata->has_map = true;
+}
+
+/* Text in halves of 7 bits: what the board wants people to read. */
+static void string_decode(struct firmata *firmata, const uint8_t *data, size_t size)
+{
+    size_t length = 0;
+    for (size_t index = 0; index + 1 < size && length + 1 < NOTICE_SIZE; index += 2) {
+        int character = data[index] | data[index + 1] << 7;
+        firmata->notice[length++] =
+            (char)(character >= ' ' && character <= '~' ? character : '?');
+    }
+    firmata->notice[length] = '\0';
+    firmata->notice_count++;
+}
+
+static void version_decode(struct firmata *firmata)
+{
+    /* The board has started: what came before belongs to another session. */
+    firmata->has_version = true;
+    firmata->seen_mask = 0;
+    firmata->last_mask = 0;
+    firmata->full_mask = 0;
+}
+
+/* @param data  Between the sysex command and its end. */
+static void sysex_decode(struct firmata *firmata, uint8_t command, const uint8_t *data,
+                         size_t size)
+{
+    switch (command) {
+    case SYSEX_CAPABILITY_REPLY:
+        capability_decode(firmata, data, size);
+        break;
+    case SYSEX_ANALOG_MAP_REPLY:
+        map_decode(firmata, data, size);
+        break;
+    case SYSEX_STRING:
+        string_decode(firmata, data, size);
+        break;
+    default:
+        break;
+    }
+}
+
+static int firmata_decode(struct driver_context *context, const uint8_t *frame,
+                          size_t frame_size, struct sample *samples)
+{
+    struct firmata *firmata = firmata_of(context);
+    if ((frame[0] & 0xF0) == ANALOG) {
+        return analog_decode(firmata, frame, samples);
+    }
+    if (frame[0] == VERSION) {
+        version_decode(firmata);
+    } else if (frame[0] == SYSEX_START && frame_size > 2) {
+        sysex_decode(firmata, frame[1], frame + 2, frame_size - 3);
+    }
+    return 0;
+}
+
+/* ---- commands ---- */
+
+static const uint8_t QUESTIONS[] = {
+    VERSION,          SYSEX_START, SYSEX_FIRMWARE, SYSEX_END,        SYSEX_START,
+    SYSEX_CAPABILITY, SYSEX_END,   SYSEX_START,    SYSEX_ANALOG_MAP, SYSEX_END};
+
+/* Ask until everything was answered, then go on with what is known. */
+static size_t ask(struct firmata *firmata, int64_t now_ns, uint8_t *bytes)
+{
+    bool is_answered = firmata->has_version && firmata->has_capability && firmata->has_map;
+    if (!is_answered && firmata->try_count > 0 && now_ns - firmata->sent_ns < RETRY_NS) {
+        return 0;
+    }
+    if (is_answered || firmata->try_count == RETRY_MAX) {
+        firmata->step = STEP_INTERVAL;
+        return 0;
+    }
+    firmata->try_count++;
+    firmata->sent_ns = now_ns;
+    memcpy(bytes, QUESTIONS, sizeof QUESTIONS);
+    return sizeof QUESTIONS;
+}
+
+static size_t interval_send(struct firmata *firmata, uint8_t *bytes)
+{
+    const uint8_t command[] = {SYSEX_START, SYSEX_INTERVAL,
+                               (uint8_t)(firmata->interval_ms & 0x7F),
+                               (uint8_t)(firmata->interval_ms >> 7), SYSEX_END};
+    memcpy(bytes, command, sizeof command);
+    firmata->step = STEP_CHANNEL;
+    return sizeof command;
+}
+
+/* All channels in one write: they start in the same interval. */
+static size_t channels_send(struct firmata *firmata, uint8_t *bytes)
+{
+    size_t size = 0;
+    for (unsigned channel = 0; channel < firmata->streams[ANALOG_SCAN].channel_count;
+         channel++) {
+        uint8_t pin = firmata->pins[channel];
+        if (firmata->has_map && pin == NO_CHANNEL) {
+            continue;
+        }
+        const uint8_t command[] = {PIN_MODE, pin, MODE_ANALOG,
+                                   (uint8_t)(REPORT_ANALOG | channel), 1};
+        /* Without a map the pin is not known; reporting alone sets the mode on most boards.
+         */
+        size_t skipped = firmata->has_map ? 0 : 3;
+        memcpy(bytes + size, command + skipped, sizeof command - skipped);
+        size += sizeof command - skipped;
+    }
+    firmata->step = STEP_DONE;
+    return size;
+}
+
+static size_t firmata_command_next(struct driver_context *context, int64_t now_ns,
+                                   uint8_t *bytes)
+{
+    struct firmata *firmata = firmata_of(context);
+    size_t size = 0;
+    if (firmata->step == STEP_ASK) {
+        size = ask(firmata, now_ns, bytes);
+    }
+    if (firmata->step == STEP_INTERVAL) {
+        size = interval_send(firmata, bytes);
+    } else if (firmata->step == STEP_CHANNEL) {
+        size = channels_send(firmata, bytes);
+    }
+    return size;
+}
+
+static size_t firmata_command_stop(struct driver_context *context, uint8_t *bytes)
+{
+    const struct firmata *firmata = firmata_of(context);
+    size_t size = 0;
+    if (firmata->step != STEP_DONE) {
+        return 0;
+    }
+    for (unsigned channel = 0; channel < firmata->streams[ANALOG_SCAN].channel_count;
+         channel++) {
+        bytes[size++] = (uint8_t)(REPORT_ANALOG | channel);
+        bytes[size++] = 0;
+    }
+    bytes[size++] = SYSTEM_RESET;
+    return size;
+}
+
+/* ---- the driver ---- */
+
+static enum status firmata_init(struct driver_context *context,
+                                const struct driver_settings *settings)
+{
+    struct firmata *firmata = firmata_of(context);
+    memcpy(firmata->streams, STREAMS, sizeof STREAMS);
+    memset(firmata->pins, NO_CHANNEL, sizeof firmata->pins);
+    double rate_hz = settings->rate_hz > 0.0 ? settings->rate_hz : 100.0;
+    double interval_ms = round(1000.0 / rate_hz);
+    /* The interval has 14 bits; the sketch knows no less than 1 ms. */
+    firmata->interval_ms = (unsigned)fmin(fmax(interval_ms, 1.0), 16383.0);
+    if (!settings->channel || settings->channel[0] == '\0') {
+        return STATUS_OK;
+    }
+    enum status status =
+        driver_channel_parse(settings->channel, CHANNEL_MAX, &firmata->channel);
+    if (status == STATUS_OK && firmata->channel >= CHANNEL_DEFAULT) {
+        firmata->streams[ANALOG_SCAN].channel_count = firmata->channel + 1;
+    }
+    return status;
+}
+
+static const struct stream_info *firmata_streams_get(const struct driver_context *context,
+                                                     unsigned *stream_count)
+{
+    *stream_count = FIRMATA_STREAM_COUNT;
+    return firmata_look(context)->streams;
+}
+
+static const char *firmata_notice_get(const struct driver_context *context, unsigned *count)
+{
+    const struct firmata *firmata = firmata_look(context);
+    *count = firmata->notice_count;
+    return firmata->notice;
+}
+
+extern const struct driver driver_arduino_firmata;
+
+const struct driver driver_arduino_firmata = {
+    .name = "arduino-firmata",
+    .title = "Arduino with StandardFirmata",
+    .streams = STREAMS,
+    .stream_count = FIRMATA_STREAM_COUNT,
+    .frame_max = FRAME_MAX,
+    .baud = 57600,
+    .rate_hz = 100.0,
+    .vendor_id = 0x2341,
+    .init = firmata_init,
+    .frame_next = firmata_frame_next,
+    .decode = firmata_decode,
+    .command_next = firmata_command_next,
+    .command_stop = firmata_command_stop,
+    .streams_get = firmata_streams_get,
+    .notice_get = firmata_notice_get,
+};

@@ -1,0 +1,739 @@
+/* x-io x-IMU3: binary and ASCII messages of the user manual (communication protocol
+ * section). Messages carry no checksum: length, number and clock must all be believable. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "acquisition/driver.h"
+#include "acquisition/framing.h"
+
+enum {
+    TERMINATOR = 0x0A,
+    BINARY_BIT = 0x80,
+    FRAME_MAX = 4096,    /* the maker's receive buffer */
+    HEAD_SIZE = 9,       /* id and timestamp of a binary message */
+    VALUE_MAX = 9,       /* values of the longest message, the rotation matrix */
+    TAIL_MAX = 160,      /* longest message of numbers, stuffed or ASCII */
+    NOTICE_SIZE = 128,   /* notes are up to 127 characters */
+    COMMAND_TRY_MAX = 3, /* the maker's policy: two retries, 0.5 s each */
+    BASE_RATE_HZ = 400,
+    LOW_BATTERY_PERCENT = 10
+};
+
+static const int64_t COMMAND_TIMEOUT_NS = 500000000;
+static const uint64_t RESCUE_SPAN_US = 10000000;
+
+static const struct framing_stuffing STUFFING = {
+    .escape = 0xDB, .end = TERMINATOR, .end_code = 0xDC, .escape_code = 0xDD};
+
+enum ximu3_stream {
+    INERTIAL,
+    MAGNETOMETER,
+    HIGH_G,
+    QUATERNION,
+    MATRIX,
+    EULER,
+    LINEAR,
+    EARTH,
+    AHRS_STATUS,
+    TEMPERATURE,
+    BATTERY,
+    RSSI,
+    SERIAL_ACCESSORY,
+    SYNC,
+    BUTTON,
+    TIMECODE,
+    XIMU3_STREAM_COUNT
+};
+
+/* Full scales: 0.061 deg/s and 732 ug per count over 16 bits (technical specification). */
+static const struct stream_info STREAMS[XIMU3_STREAM_COUNT] = {
+    [INERTIAL] = {"inertial",
+                  STREAM_INERTIAL,
+                  6,
+                  {"gyroscope_x_deg_s", "gyroscope_y_deg_s", "gyroscope_z_deg_s",
+                   "accelerometer_x_g", "accelerometer_y_g", "accelerometer_z_g"},
+                  {"deg/s", "deg/s", "deg/s", "g", "g", "g"},
+                  {2000.0F, 2000.0F, 2000.0F, 24.0F, 24.0F, 24.0F}},
+    [MAGNETOMETER] = {"magnetometer",
+                      STREAM_MAGNETIC,
+                      3,
+                      {"magnetometer_x_au", "magnetometer_y_au", "magnetometer_z_au"},
+                      {"1", "1", "1"},
+                      {0}},
+    [HIGH_G] = {"high_g",
+                STREAM_HIGH_G,
+                3,
+                {"high_g_x_g", "high_g_y_g", "high_g_z_g"},
+                {"g", "g", "g"},
+                {200.0F, 200.0F, 200.0F}},
+    [QUATERNION] = {"quaternion",
+                    STREAM_ORIENTATION,
+                    4,
+                    {"quaternion_w", "quaternion_x", "quaternion_y", "quaternion_z"},
+                    {"1", "1", "1", "1"},
+                    {0}},
+    [MATRIX] = {"matrix",
+                STREAM_ORIENTATION,
+                9,
+                {"matrix_xx", "matrix_xy", "matrix_xz", "matrix_yx", "matrix_yy",
+                 "matrix_yz", "matrix_zx", "matrix_zy", "matrix_zz"},
+                {"1", "1", "1", "1", "1", "1", "1", "1", "1"},
+                {0}},
+    [EULER] = {"euler",
+               STREAM_ORIENTATION,
+               3,
+               {"roll_deg", "pitch_deg", "yaw_deg"},
+               {"deg", "deg", "deg"},
+               {0}},
+    [LINEAR] = {"linear_acceleration",
+                STREAM_ORIENTATION,
+                3,
+                {"linear_acceleration_x_g", "linear_acceleration_y_g",
+                 "linear_acceleration_z_g"},
+                {"g", "g", "g"},
+                {0}},
+    [EARTH] = {"earth_acceleration",
+               STREAM_ORIENTATION,
+               3,
+               {"earth_acceleration_x_g", "earth_acceleration_y_g",
+                "earth_acceleration_z_g"},
+               {"g", "g", "g"},
+               {0}},
+    [AHRS_STATUS] = {"ahrs_status",
+                     STREAM_STATUS,
+                     4,
+                     {"initialising", "angular_rate_recovery", "acceleration_recovery",
+                      "magnetic_recovery"},
+                     {"1", "1", "1", "1"},
+                     {0}},
+    [TEMPERATURE] =
+        {"temperature", STREAM_TEMPERATURE, 1, {"temperature_deg_c"}, {"Cel"}, {0}},
+    [BATTERY] = {"battery",
+                 STREAM_BATTERY,
+                 3,
+                 {"battery_percent", "battery_v", "charging_state"},
+                 {"%", "V", "1"},
+                 {0}},
+    [RSSI] = {"rssi", STREAM_STATUS, 2, {"rssi_percent", "rssi_dbm"}, {"%", "dB[mW]"}, {0}},
+    [SERIAL_ACCESSORY] = {"serial_accessory",
+                          STREAM_ANALOG,
+                          8,
+                          {"analog_0_v", "analog_1_v", "analog_2_v", "analog_3_v",
+                           "analog_4_v", "analog_5_v", "analog_6_v", "analog_7_v"},
+                          {"V", "V", "V", "V", "V", "V", "V", "V"},
+                          {3.0F, 3.0F, 3.0F, 3.0F, 3.0F, 3.0F, 3.0F, 3.0F}},
+    [SYNC] = {"sync", STREAM_STATUS, 1, {"sync_edge"}, {"1"}, {0}},
+    [BUTTON] = {"button", STREAM_STATUS, 1, {"button_state"}, {"1"}, {0}},
+    [TIMECODE] = {"timecode",
+                  STREAM_STATUS,
+                  4,
+                  {"timecode_h", "timecode_min", "timecode_s", "timecode_frame"},
+                  {"h", "min", "s", "1"},
+                  {0}},
+};
+
+/* What stands in a message after its timestamp. */
+enum content {
+    CONTENT_UNKNOWN,
+    CONTENT_VALUES,         /* a fixed count of numbers */
+    CONTENT_MAYBE_ROTATION, /* older firmware puts w x y z in front of the numbers */
+    CONTENT_MAYBE_TEXT,     /* newer firmware sends text instead of the numbers */
+    CONTENT_NOTICE,         /* text for people */
+    CONTENT_SERIAL,         /* bytes of the serial accessory */
+    CONTENT_TIMECODE        /* "hh:mm:ss:ff" */
+};
+
+struct message {
+    enum content content;
+    enum ximu3_stream stream;
+    unsigned value_count;
+    float limits[2]; /* largest believable size: of the first three values, of the rest */
+};
+
+/* Larger numbers are never sent: the ASCII form clamps here. */
+#define VALUE_LIMIT 1000000.0F
+
+static const struct message MESSAGES['Z' - 'A' + 1] = {
+    ['I' - 'A'] = {CONTENT_VALUES, INERTIAL, 6, {5000.0F, 200.0F}},
+    ['M' - 'A'] = {CONTENT_VALUES, MAGNETOMETER, 3, {1000.0F, 0.0F}},
+    ['H' - 'A'] = {CONTENT_VALUES, HIGH_G, 3, {2000.0F, 0.0F}},
+    ['Q' - 'A'] = {CONTENT_VALUES, QUATERNION, 4, {1.01F, 1.01F}},
+    ['R' - 'A'] = {CONTENT_VALUES, MATRIX, 9, {1.01F, 1.01F}},
+    ['A' - 'A'] = {CONTENT_VALUES, EULER, 3, {360.0F, 0.0F}},
+    ['L' - 'A'] = {CONTENT_MAYBE_ROTATION, LINEAR, 3, {200.0F, 0.0F}},
+    ['E' - 'A'] = {CONTENT_MAYBE_ROTATION, EARTH, 3, {200.0F, 0.0F}},
+    ['U' - 'A'] = {CONTENT_MAYBE_TEXT, AHRS_STATUS, 4, {1.0F, 1.0F}},
+    ['T' - 'A'] = {CONTENT_VALUES, TEMPERATURE, 1, {200.0F, 0.0F}},
+    ['B' - 'A'] = {CONTENT_VALUES, BATTERY, 3, {VALUE_LIMIT, 0.0F}},
+    ['W' - 'A'] = {CONTENT_VALUES, RSSI, 2, {VALUE_LIMIT, 0.0F}},
+    ['S' - 'A'] = {CONTENT_SERIAL, SERIAL_ACCESSORY, 8, {VALUE_LIMIT, VALUE_LIMIT}},
+    ['Y' - 'A'] = {CONTENT_VALUES, SYNC, 1, {VALUE_LIMIT, 0.0F}},
+    ['O' - 'A'] = {CONTENT_VALUES, BUTTON, 1, {VALUE_LIMIT, 0.0F}},
+    ['C' - 'A'] = {CONTENT_TIMECODE, TIMECODE, 4, {VALUE_LIMIT, VALUE_LIMIT}},
+    ['N' - 'A'] = {CONTENT_NOTICE, XIMU3_STREAM_COUNT, 0, {0}},
+    ['F' - 'A'] = {CONTENT_NOTICE, XIMU3_STREAM_COUNT, 0, {0}},
+};
+
+static const struct message ROTATION = {CONTENT_VALUES, QUATERNION, 4, {1.01F, 1.01F}};
+
+/* A message taken apart: its timestamp and either numbers or text. */
+struct parsed {
+    const struct message *message;
+    uint64_t ticks;
+    float values[VALUE_MAX];
+    unsigned value_count;
+    const char *text; /* NULL = numbers */
+    size_t text_size;
+    uint8_t plain[FRAME_MAX]; /* un-stuffed bytes, where stuffing was used */
+};
+
+struct ximu3 {
+    uint64_t newest_us; /* of any message with numbers; 0 before the first */
+
+    unsigned divisor;
+    unsigned command; /* index of the setting being sent */
+    unsigned try_count;
+    bool is_waiting;
+    int64_t sent_ns;
+
+    unsigned notice_count;
+    char notice[NOTICE_SIZE];
+};
+
+_Static_assert(sizeof(struct ximu3) <= DRIVER_CONTEXT_SIZE, "context too small");
+
+static struct ximu3 *ximu3_of(struct driver_context *context)
+{
+    return (struct ximu3 *)(void *)context->memory;
+}
+
+static const struct ximu3 *ximu3_look(const struct driver_context *context)
+{
+    return (const struct ximu3 *)(const void *)context->memory;
+}
+
+/* The message that starts with this byte, or NULL. */
+static const struct message *message_find(uint8_t first)
+{
+    uint8_t letter = first & (uint8_t)~BINARY_BIT;
+    if (letter < 'A' || letter > 'Z') {
+        return NULL;
+    }
+    const struct message *message = &MESSAGES[letter - 'A'];
+    return message->content == CONTENT_UNKNOWN ? NULL : message;
+}
+
+/* ---- splitting a message ---- */
+
+/* Counts of numbers that a message may carry. */
+static bool is_value_count(const struct message *message, size_t count)
+{
+    if (message->content == CONTENT_MAYBE_ROTATION && count == message->value_count + 4) {
+        return true;
+    }
+    return count == message->value_count;
+}
+
+static bool is_number_message(const struct message *message)
+{
+    return message->content == CONTENT_VALUES || message->content == CONTENT_MAYBE_ROTATION
+           || message->content == CONTENT_MAYBE_TEXT;
+}
+
+/* @param bytes  Un-stuffed, without the terminator. */
+static bool binary_parse(const uint8_t *bytes, size_t size, struct parsed *parsed)
+{
+    if (size < HEAD_SIZE) {
+        return false;
+    }
+    const struct message *message = parsed->message;
+    const uint8_t *payload = bytes + HEAD_SIZE;
+    size_t payload_size = size - HEAD_SIZE;
+    parsed->ticks = framing_u64(bytes + 1);
+    if (is_number_message(message) && payload_size % 4 == 0
+        && is_value_count(message, payload_size / 4)) {
+        parsed->value_count = (unsigned)(payload_size / 4);
+        for (unsigned index = 0; index < parsed->value_count; index++) {
+            parsed->values[index] = framing_f32(payload + (size_t)4 * index);
+        }
+        return true;
+    }
+    parsed->text = (const char *)payload;
+    parsed->text_size = payload_size;
+    return !is_number_message(message) || message->content == CONTENT_MAYBE_TEXT;
+}
+
+/* Numbers separated by one character.
+ * @return Count, or -1 when anything else stands there or there are more than capacity. */
+static int numbers_read(const char *text, size_t size, char separator, float *values,
+                        unsigned capacity)
+{
+    unsigned count = 0;
+    size_t used = 0;
+    for (;;) {
+        double value = 0.0;
+        size_t length = framing_number(text + used, size - used, &value);
+        if (length == 0 || count == capacity || fabs(value) > (double)VALUE_LIMIT) {
+            return -1;
+        }
+        values[count++] = (float)value;
+        used += length;
+        if (used == size) {
+            return (int)count;
+        }
+        if (text[used++] != separator) {
+            return -1;
+        }
+    }
+}
+
+/* "I,1000000,0.0000,..." without the terminator. */
+static bool ascii_parse(const char *text, size_t size, struct parsed *parsed)
+{
+    if (size < 4 || text[1] != ',') {
+        return false;
+    }
+    size_t used = framing_integer(text + 2, size - 2, &parsed->ticks);
+    if (used == 0 || used + 2 == size || text[used + 2] != ',') {
+        return false;
+    }
+    parsed->text = text + used + 3;
+    parsed->text_size = size - used - 3;
+    if (!is_number_message(parsed->message)) {
+        return true;
+    }
+    int count =
+        numbers_read(parsed->text, parsed->text_size, ',', parsed->values, VALUE_MAX);
+    if (count > 0 && is_value_count(parsed->message, (size_t)count)) {
+        parsed->text = NULL;
+        parsed->value_count = (unsigned)count;
+        return true;
+    }
+    return parsed->message->content == CONTENT_MAYBE_TEXT;
+}
+
+/* @param size  With the terminator. */
+static bool message_parse(const uint8_t *bytes, size_t size, struct parsed *parsed)
+{
+    parsed->message = message_find(bytes[0]);
+    parsed->text = NULL;
+    if (!parsed->message || size < 2 || size > FRAME_MAX || bytes[size - 1] != TERMINATOR) {
+        return false;
+    }
+    size--;
+    if (!(bytes[0] & BINARY_BIT)) {
+        return ascii_parse((const char *)bytes, size, parsed);
+    }
+    if (!memchr(bytes, STUFFING.escape, size)) {
+        return binary_parse(bytes, size, parsed);
+    }
+    int plain_size = framing_unstuff(&STUFFING, bytes, size, parsed->plain);
+    return plain_size > 0 && binary_parse(parsed->plain, (size_t)plain_size, parsed);
+}
+
+/* ---- believing a message ---- */
+
+static bool is_in_limits(const struct message *message, const float *values)
+{
+    for (unsigned index = 0; index < message->value_count; index++) {
+        float size = fabsf(values[index]);
+        /* Also false for NaN. */
+        if (!(size <= message->limits[index >= 3])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Fill one sample; false when a number is beyond belief. */
+static bool sample_fill(const struct message *message, uint64_t ticks, const float *values,
+                        struct sample *sample)
+{
+    if (!is_in_limits(message, values)) {
+        return false;
+    }
+    memset(sample, 0, sizeof *sample);
+    sample->device_ticks = ticks;
+    sample->stream = (uint8_t)message->stream;
+    sample->channel_count = (uint8_t)message->value_count;
+    memcpy(sample->values, values, message->value_count * sizeof values[0]);
+    return true;
+}
+
+static bool is_clipped(const struct sample *sample)
+{
+    /* The unit's own gain correction may move a saturated reading by up to 1 %. */
+    const float *full_scale = STREAMS[INERTIAL].full_scale;
+    for (unsigned index = 0; index < 6; index++) {
+        if (fabsf(sample->values[index]) >= 0.99F * full_scale[index]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- meaning of a message ---- */
+
+static int values_decode(const struct parsed *parsed, struct sample *samples)
+{
+    const float *values = parsed->values;
+    int count = 0;
+    if (parsed->value_count > parsed->message->value_count) {
+        if (!sample_fill(&ROTATION, parsed->ticks, values, &samples[count++])) {
+            return -1;
+        }
+        values += 4;
+    }
+    struct sample *sample = &samples[count++];
+    if (!sample_fill(parsed->message, parsed->ticks, values, sample)) {
+        return -1;
+    }
+    if (parsed->message->stream == BATTERY && values[0] < (float)LOW_BATTERY_PERCENT) {
+        sample->flags |= SAMPLE_LOW_BATTERY;
+    }
+    if (parsed->message->stream == INERTIAL) {
+        sample->flags |= is_clipped(sample) ? SAMPLE_CLIPPED : 0;
+    }
+    return count;
+}
+
+/* A line of numbers from the accessory board; its start-up text gives nothing. */
+static int serial_decode(const struct parsed *parsed, struct sample *samples)
+{
+    size_t size = parsed->text_size;
+    /* The ASCII form shows the line's own end as '?'. */
+    while (size > 0 && strchr("\r\n? ", parsed->text[size - 1])) {
+        size--;
+    }
+    float values[SAMPLE_CHANNEL_MAX];
+    unsigned capacity = parsed->message->value_count;
+    int count = numbers_read(parsed->text, size, ',', values, capacity);
+    if (count <= 0) {
+        return 0;
+    }
+    struct sample *sample = &samples[0];
+    memset(sample, 0, sizeof *sample);
+    sample->device_ticks = parsed->ticks;
+    sample->stream = SERIAL_ACCESSORY;
+    sample->channel_count = (uint8_t)capacity;
+    for (unsigned index = 0; index < capacity; index++) {
+        sample->values[index] = index < (unsigned)count ? values[index] : NAN;
+    }
+    return 1;
+}
+
+static int timecode_decode(const struct parsed *parsed, struct sample *samples)
+{
+    float values[4];
+    int count = numbers_read(parsed->text, parsed->text_size, ':', values, 4);
+    if (count != 4 || !sample_fill(parsed->message, parsed->ticks, values, &samples[0])) {
+        return -1;
+    }
+    return 1;
+}
+
+static int notice_decode(struct ximu3 *ximu3, const struct parsed *parsed)
+{
+    size_t size = parsed->text_size;
+    if (size == 0 || size >= NOTICE_SIZE) {
+        return -1;
+    }
+    for (size_t index = 0; index < size; index++) {
+        if (parsed->text[index] < ' ' || parsed->text[index] > '~') {
+            return -1;
+        }
+    }
+    memcpy(ximu3->notice, parsed->text, size);
+    ximu3->notice[size] = '\0';
+    ximu3->notice_count++;
+    return 0;
+}
+
+static int content_decode(struct ximu3 *ximu3, const struct parsed *parsed,
+                          struct sample *samples)
+{
+    switch (parsed->message->content) {
+    case CONTENT_VALUES:
+    case CONTENT_MAYBE_ROTATION:
+        return values_decode(parsed, samples);
+    case CONTENT_MAYBE_TEXT:
+        return parsed->text ? 0 : values_decode(parsed, samples);
+    case CONTENT_NOTICE:
+        return notice_decode(ximu3, parsed);
+    case CONTENT_SERIAL:
+        return serial_decode(parsed, samples);
+    case CONTENT_TIMECODE:
+        return timecode_decode(parsed, samples);
+    case CONTENT_UNKNOWN:
+        break;
+    }
+    return -1;
+}
+
+/* ---- settings sent to the device ---- */
+
+struct setting {
+    const char *key;   /* as the device spells it, and as sent */
+    const char *value; /* NULL = the divisor */
+};
+
+static const struct setting SETTINGS[] = {
+    {"binary_mode_enabled", "true"},
+    {"inertial_message_rate_divisor", NULL},
+    {"ahrs_message_rate_divisor", "0"}, /* its own estimate is not used */
+    {"apply", "null"},                  /* else settings take 2 s to take effect */
+};
+
+enum {
+    SETTING_COUNT = sizeof SETTINGS / sizeof SETTINGS[0]
+};
+
+static const unsigned DIVISORS[] = {1,  2,  4,  5,  8,   10,  16, 20,
+                                    25, 40, 50, 80, 100, 200, 400};
+
+static unsigned divisor_choose(double rate_hz)
+{
+    unsigned best = DIVISORS[0];
+    for (size_t index = 1; index < sizeof DIVISORS / sizeof DIVISORS[0]; index++) {
+        double error = fabs((double)BASE_RATE_HZ / DIVISORS[index] - rate_hz);
+        if (error < fabs((double)BASE_RATE_HZ / best - rate_hz)) {
+            best = DIVISORS[index];
+        }
+    }
+    return best;
+}
+
+/* Letters and digits alone count, in any case. */
+static char key_next(const char **text, const char *end)
+{
+    while (*text < end) {
+        char character = *(*text)++;
+        if (character >= 'A' && character <= 'Z') {
+            return (char)(character - 'A' + 'a');
+        }
+        if ((character >= 'a' && character <= 'z')
+            || (character >= '0' && character <= '9')) {
+            return character;
+        }
+    }
+    return '\0';
+}
+
+static bool key_equals(const char *a, size_t a_size, const char *b)
+{
+    const char *a_end = a + a_size;
+    const char *b_end = b + strlen(b);
+    char character = '\0';
+    do {
+        character = key_next(&a, a_end);
+        if (character != key_next(&b, b_end)) {
+            return false;
+        }
+    } while (character != '\0');
+    return true;
+}
+
+/* {"key":...}: the device answers a command by repeating its key. */
+static void reply_decode(struct ximu3 *ximu3, const char *text, size_t size)
+{
+    const char *key = memchr(text, '"', size);
+    if (!key || ximu3->command == SETTING_COUNT) {
+        return;
+    }
+    key++;
+    const char *end = memchr(key, '"', size - (size_t)(key - text));
+    if (end && key_equals(key, (size_t)(end - key), SETTINGS[ximu3->command].key)) {
+        ximu3->command++;
+        ximu3->try_count = 0;
+        ximu3->is_waiting = false;
+    }
+}
+
+static size_t ximu3_command_next(struct driver_context *context, int64_t now_ns,
+                                 uint8_t *bytes)
+{
+    struct ximu3 *ximu3 = ximu3_of(context);
+    if (ximu3->is_waiting && now_ns - ximu3->sent_ns < COMMAND_TIMEOUT_NS) {
+        return 0;
+    }
+    if (ximu3->try_count == COMMAND_TRY_MAX) {
+        ximu3->command++;
+        ximu3->try_count = 0;
+    }
+    ximu3->is_waiting = ximu3->command < SETTING_COUNT;
+    if (!ximu3->is_waiting) {
+        ximu3->command = SETTING_COUNT;
+        return 0;
+    }
+    const struct setting *setting = &SETTINGS[ximu3->command];
+    char number[16];
+    snprintf(number, sizeof number, "%u", ximu3->divisor);
+    int size = snprintf((char *)bytes, DRIVER_COMMAND_MAX, "{\"%s\":%s}\n", setting->key,
+                        setting->value ? setting->value : number);
+    ximu3->try_count++;
+    ximu3->sent_ns = now_ns;
+    return (size_t)size;
+}
+
+/* ---- the driver ---- */
+
+static enum status ximu3_init(struct driver_context *context,
+                              const struct driver_settings *settings)
+{
+    struct ximu3 *ximu3 = ximu3_of(context);
+    double rate_hz = settings && settings->rate_hz > 0.0 ? settings->rate_hz : 100.0;
+    ximu3->divisor = divisor_choose(rate_hz);
+    return STATUS_OK;
+}
+
+static bool is_start(const uint8_t *bytes, size_t size)
+{
+    if (bytes[0] == '{' || bytes[0] == '^') {
+        return true;
+    }
+    if (!message_find(bytes[0])) {
+        return false;
+    }
+    return (bytes[0] & BINARY_BIT) || (size > 1 && bytes[1] == ',');
+}
+
+static bool is_binary_whole(const struct message *message, const uint8_t *bytes,
+                            size_t size)
+{
+    size_t escape_count = 0;
+    bool is_plain_text = true;
+    for (size_t index = 1; index < size; index++) {
+        escape_count += bytes[index] == STUFFING.escape;
+        is_plain_text = is_plain_text && (index < HEAD_SIZE || bytes[index] < BINARY_BIT);
+    }
+    size_t used = escape_count + HEAD_SIZE + 1;
+    if (size < used) {
+        return false;
+    }
+    if (is_number_message(message) && (size - used) % 4 == 0
+        && is_value_count(message, (size - used) / 4)) {
+        return true;
+    }
+    return message->content == CONTENT_SERIAL
+           || (!is_number_message(message) && is_plain_text)
+           || (message->content == CONTENT_MAYBE_TEXT && is_plain_text);
+}
+
+/* Looks as one message does from end to end; decode looks closer. */
+static bool is_whole(const uint8_t *bytes, size_t size)
+{
+    if (bytes[0] == '^') {
+        return true;
+    }
+    if (bytes[0] == '{') {
+        return bytes[size - 2] == '}' || bytes[size - 2] == '\r';
+    }
+    const struct message *message = message_find(bytes[0]);
+    if (bytes[0] & BINARY_BIT) {
+        size_t usual = HEAD_SIZE + (size_t)4 * message->value_count + 1;
+        return (size == usual && !memchr(bytes, STUFFING.escape, size))
+               || is_binary_whole(message, bytes, size);
+    }
+    struct parsed parsed;
+    return message_parse(bytes, size, &parsed);
+}
+
+/* Where the terminator of a message was damaged, the next one hangs at its end: find a good
+ * message of numbers, of about the present time, that ends here.
+ * @return Where it starts, 0 = there is none. */
+static size_t tail_find(const struct ximu3 *ximu3, const uint8_t *bytes, size_t size)
+{
+    if (ximu3->newest_us == 0) {
+        return 0;
+    }
+    struct parsed parsed;
+    size_t first = size > TAIL_MAX ? size - TAIL_MAX : 1;
+    for (size_t start = first; start + HEAD_SIZE < size; start++) {
+        if (!is_start(bytes + start, size - start)
+            || !message_parse(bytes + start, size - start, &parsed) || parsed.text) {
+            continue;
+        }
+        const float *numbers =
+            parsed.values + (parsed.value_count - parsed.message->value_count);
+        if (is_in_limits(parsed.message, numbers)
+            && parsed.ticks + RESCUE_SPAN_US - ximu3->newest_us < 2 * RESCUE_SPAN_US) {
+            return start;
+        }
+    }
+    return 0;
+}
+
+static enum frame_verdict ximu3_frame_next(const struct driver_context *context,
+                                           const uint8_t *bytes, size_t size,
+                                           size_t *frame_size)
+{
+    size_t span = size < FRAME_MAX ? size : FRAME_MAX;
+    const uint8_t *end = memchr(bytes, TERMINATOR, span);
+    if (!end && size < FRAME_MAX) {
+        return FRAME_NEED_MORE;
+    }
+    if (!end) {
+        *frame_size = FRAME_MAX;
+        return FRAME_SKIP;
+    }
+    *frame_size = (size_t)(end - bytes) + 1;
+    bool is_known = is_start(bytes, *frame_size);
+    if (!is_known || !is_whole(bytes, *frame_size)) {
+        size_t tail = tail_find(ximu3_look(context), bytes, *frame_size);
+        *frame_size = tail ? tail : *frame_size;
+    }
+    return is_known ? FRAME_FOUND : FRAME_SKIP;
+}
+
+static int ximu3_decode(struct driver_context *context, const uint8_t *frame,
+                        size_t frame_size, struct sample *samples)
+{
+    struct ximu3 *ximu3 = ximu3_of(context);
+    if (frame_size < 2 || frame[frame_size - 1] != TERMINATOR) {
+        return -1;
+    }
+    if (frame[0] == '{') {
+        reply_decode(ximu3, (const char *)frame, frame_size);
+        return 0;
+    }
+    if (frame[0] == '^') {
+        return 0; /* another sensor's message, passed on by this one */
+    }
+    struct parsed parsed;
+    if (!message_parse(frame, frame_size, &parsed)) {
+        return -1;
+    }
+    int count = content_decode(ximu3, &parsed, samples);
+    if (count > 0) {
+        ximu3->newest_us = parsed.ticks;
+    }
+    return count;
+}
+
+static const char *ximu3_notice_get(const struct driver_context *context, unsigned *count)
+{
+    const struct ximu3 *ximu3 = ximu3_look(context);
+    *count = ximu3->notice_count;
+    return ximu3->notice;
+}
+
+extern const struct driver driver_xio_ximu3;
+
+const struct driver driver_xio_ximu3 = {
+    .name = "xio-ximu3",
+    .title = "x-io x-IMU3",
+    .streams = STREAMS,
+    .stream_count = XIMU3_STREAM_COUNT,
+    .frame_max = FRAME_MAX,
+    .baud = 115200,
+    .rate_hz = 100.0,
+    .tick_s = 1e-6,
+    .vendor_id = 0x04D8,
+    .product_id = 0x0057,
+    .init = ximu3_init,
+    .frame_next = ximu3_frame_next,
+    .decode = ximu3_decode,
+    .command_next = ximu3_command_next,
+    .notice_get = ximu3_notice_get,
+};

@@ -1,0 +1,37 @@
+/* What wire formats share: little-endian readers, byte un-stuffing, and numbers in text
+ * read the same in every locale. Pure; any thread. */
+#ifndef LIMBER_ACQUISITION_FRAMING_H
+#define LIMBER_ACQUISITION_FRAMING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t framing_u64(const uint8_t bytes[8]);
+float framing_f32(const uint8_t bytes[4]);
+
+/* Undo SLIP-like stuffing: escape + code -> original byte.
+ * @param out   Room for size bytes; must not overlap bytes.
+ * @param end   The byte that "escape end_code" stands for.
+ * @return Bytes written, or -1 when an escape is cut off or followed by another code. */
+struct framing_stuffing {
+    uint8_t escape;
+    uint8_t end;
+    uint8_t end_code;    /* escape, end_code -> end */
+    uint8_t escape_code; /* escape, escape_code -> escape */
+};
+
+int framing_unstuff(const struct framing_stuffing *stuffing, const uint8_t *bytes,
+                    size_t size, uint8_t *out);
+
+/* Read a decimal number ("-12.5", ".5", "1e-3") at the front of text; a point is always the
+ * decimal sign, whatever the locale.
+ * @param value  Out: within 2 ulp of double for up to 19 digits; untouched on failure.
+ * @return Characters read, 0 if no finite number stands there. */
+size_t framing_number(const char *text, size_t size, double *value);
+
+/* Read an unsigned integer of digits only.
+ * @return Characters read, 0 if there is none or it does not fit. */
+size_t framing_integer(const char *text, size_t size, uint64_t *value);
+
+#endif

@@ -1,0 +1,653 @@
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acquisition/framing.h"
+#include "tests/acquisition/driver_support.h"
+
+static const char DRIVER[] = "xio-ximu3";
+
+/* Vectors of the user manual, 1,000,000 us. Floats go over the wire as they are, so values
+ * are compared exactly. */
+struct vector {
+    const char *hex;
+    const char *stream;
+    unsigned value_count;
+    float values[9];
+};
+
+static const struct vector VECTORS[] = {
+    {"C9 40420F0000000000 00000000 00000000 00000000 00000000 00000000 0000803F 0A",
+     "inertial",
+     6,
+     {0, 0, 0, 0, 0, 1}},
+    {"cd40420f00000000000000803f00000000000000000a", "magnetometer", 3, {1, 0, 0}},
+    {"c840420f000000000000000000000000000000803f0a", "high_g", 3, {0, 0, 1}},
+    {"D1 40420F0000000000 0000803F 00000000 00000000 00000000 0A",
+     "quaternion",
+     4,
+     {1, 0, 0, 0}},
+    {"d240420f00000000000000803f0000000000000000000000000000803f000000000000000000000000"
+     "0000803f0a",
+     "matrix",
+     9,
+     {1, 0, 0, 0, 1, 0, 0, 0, 1}},
+    {"c140420f00000000000000000000000000000000000a", "euler", 3, {0, 0, 0}},
+    {"cc40420f00000000000000000000000000000000000a", "linear_acceleration", 3, {0, 0, 0}},
+    {"c540420f00000000000000000000000000000000000a", "earth_acceleration", 3, {0, 0, 0}},
+    {"d540420f0000000000 0000803f 00000000 00000000 0000803f 0a",
+     "ahrs_status",
+     4,
+     {1, 0, 0, 1}},
+    {"D4 40420F0000000000 0000C841 0A", "temperature", 1, {25}},
+    {"C2 40420F0000000000 0000C842 66668640 00000040 0A", "battery", 3, {100, 4.2F, 2}},
+    {"d740420f00000000000000c842000048c20a", "rssi", 2, {100, -50}},
+    {"d940420f00000000000000803f0a", "sync", 1, {1}},
+    {"cf40420f00000000000000803f0a", "button", 1, {1}},
+};
+
+START_TEST(vector_decodes)
+{
+    const struct vector *vector = &VECTORS[_i];
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    collected_feed_hex(&collected, vector->hex);
+    ck_assert_uint_eq(collected.count, 1);
+    const struct sample *sample = &collected.samples[0];
+    ck_assert_uint_eq(sample->stream, collected_stream(&collected, vector->stream));
+    ck_assert_uint_eq(sample->device_ticks, 1000000);
+    ck_assert_uint_eq(sample->channel_count, vector->value_count);
+    for (unsigned channel = 0; channel < vector->value_count; channel++) {
+        check_float_eq(sample->values[channel], vector->values[channel]);
+    }
+    ck_assert_uint_eq(collected.device.counters.bad_count, 0);
+    ck_assert_uint_eq(collected.device.counters.skipped_size, 0);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(older_firmware_sends_rotation_with_acceleration)
+{
+    static const char *const forms[] = {
+        "cc40420f00000000000000803f0000000000000000000000000000000000000000000000000a",
+        "c540420f00000000000000803f0000000000000000000000000000000000000000000000000a"};
+    static const char *const streams[] = {"linear_acceleration", "earth_acceleration"};
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    collected_feed_hex(&collected, forms[_i]);
+    ck_assert_uint_eq(collected.count, 2);
+    ck_assert_uint_eq(collected.samples[0].stream,
+                      collected_stream(&collected, "quaternion"));
+    check_float_eq(collected.samples[0].values[0], 1.0F);
+    ck_assert_uint_eq(collected.samples[1].stream,
+                      collected_stream(&collected, streams[_i]));
+    ck_assert_uint_eq(collected.samples[1].channel_count, 3);
+    check_float_eq(collected.samples[1].values[0], 0.0F);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(newer_status_is_text)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    collected_feed_hex(&collected, "d540420f0000000000 4f6b2e 0a");
+    ck_assert_uint_eq(collected.count, 0);
+    ck_assert_uint_eq(collected.device.counters.frame_count, 1);
+    ck_assert_uint_eq(collected.device.counters.bad_count, 0);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(stuffing_table_of_the_manual)
+{
+    static const struct framing_stuffing stuffing = {0xDB, 0x0A, 0xDC, 0xDD};
+
+    static const struct {
+        const char *wire;
+        const char *plain; /* NULL = damaged */
+    } cases[] = {
+        {"45DBDC414D504C45", "450A414D504C45"},
+        {"4558414D50DBDDDBDC", "4558414D50DB0A"},
+        {"DBDDDBDD", "DBDB"},
+        {"4558", "4558"},
+        {"45DB", NULL},
+        {"45DB0045", NULL},
+    };
+
+    uint8_t wire[32];
+    uint8_t plain[32];
+    uint8_t out[32];
+    size_t size = hex_decode(cases[_i].wire, wire, sizeof wire);
+    int written = framing_unstuff(&stuffing, wire, size, out);
+    if (!cases[_i].plain) {
+        ck_assert_int_eq(written, -1);
+        return;
+    }
+    size_t wanted = hex_decode(cases[_i].plain, plain, sizeof plain);
+    ck_assert_int_eq(written, (int)wanted);
+    ck_assert_mem_eq(out, plain, wanted);
+}
+
+END_TEST
+
+START_TEST(stuffed_message_decodes)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    collected_feed_hex(&collected,
+                       "C9 DBDC DBDD 0B DBDC 00000000 0000C03F 000010C0 0000003E "
+                       "DBDC D7233C DBDC D7A3BC A4707D3F 0A");
+    ck_assert_uint_eq(collected.count, 1);
+    static const float expected[] = {1.5F, -2.25F, 0.125F, 0.01F, -0.02F, 0.99F};
+    ck_assert_uint_eq(collected.samples[0].device_ticks, 168549130);
+    for (unsigned channel = 0; channel < 6; channel++) {
+        check_float_eq(collected.samples[0].values[channel], expected[channel]);
+    }
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(ascii_decodes)
+{
+    static const struct {
+        const char *text;
+        const char *stream;
+        unsigned count;
+        float values[8];
+    } cases[] = {
+        {"I,1000000,0.0000,0.0000,0.0000,0.0000,0.0000,1.0000\n",
+         "inertial",
+         6,
+         {0, 0, 0, 0, 0, 1}},
+        {"Q,1000000,1.0000,0.0000,0.0000,0.0000\n", "quaternion", 4, {1, 0, 0, 0}},
+        {"I,1000000,-1.5000,2.2500,0.1250,0.0100,-0.0200,0.9900\n",
+         "inertial",
+         6,
+         {-1.5F, 2.25F, 0.125F, 0.01F, -0.02F, 0.99F}},
+        {"T,1000000,25.0000\n", "temperature", 1, {25}},
+        {"B,1000000,9.0000,3.4000,0.0000\n", "battery", 3, {9, 3.4F, 0}},
+        {"E,1000000,0.1000,0.2000,0.3000\n", "earth_acceleration", 3, {0.1F, 0.2F, 0.3F}},
+        {"C,1000000,01:02:03:04\n", "timecode", 4, {1, 2, 3, 4}},
+        {"S,1000000,0.1000,0.2000,0.3000,0.4000,0.5000,0.6000,0.7000,2.9999?\n",
+         "serial_accessory",
+         8,
+         {0.1F, 0.2F, 0.3F, 0.4F, 0.5F, 0.6F, 0.7F, 2.9999F}},
+    };
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    collected_feed(&collected, cases[_i].text, strlen(cases[_i].text), 0);
+    ck_assert_uint_eq(collected.count, 1);
+    ck_assert_uint_eq(collected.samples[0].stream,
+                      collected_stream(&collected, cases[_i].stream));
+    ck_assert_uint_eq(collected.samples[0].device_ticks, 1000000);
+    for (unsigned channel = 0; channel < cases[_i].count; channel++) {
+        check_float_eq(collected.samples[0].values[channel], cases[_i].values[channel]);
+    }
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(accessory_line_becomes_analog_sample)
+{
+    uint8_t message[128] = {0xD3, 0x40, 0x42, 0x0F};
+    /* The line's own terminator travels stuffed. */
+    static const char line[] = "0.1000,1.5000,2.9000\r\xDB\xDC\n";
+    memcpy(message + 9, line, sizeof line - 1);
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    collected_feed(&collected, message, 9 + sizeof line - 1, 0);
+    ck_assert_uint_eq(collected.count, 1);
+    ck_assert_uint_eq(collected.samples[0].stream,
+                      collected_stream(&collected, "serial_accessory"));
+    ck_assert_uint_eq(collected.samples[0].channel_count, 8);
+    check_float_eq(collected.samples[0].values[1], 1.5F);
+    ck_assert(isnan(collected.samples[0].values[3]));
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(other_messages_give_no_sample)
+{
+    static const char *const messages[] = {
+        "d340420f0000000000616263313233f1f2f30a",    /* accessory bytes, no numbers */
+        "5e 41 c9 40420f00000000000a",               /* multiplexed */
+        "7b 22 70 69 6e 67 22 3a 6e 75 6c 6c 7d 0a", /* {"ping":null} */
+        "ce40420f0000000000427574746f6e20707265737365642e0a", /* note */
+    };
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    collected_feed_hex(&collected, messages[_i]);
+    ck_assert_uint_eq(collected.count, 0);
+    ck_assert_uint_eq(collected.device.counters.frame_count, 1);
+    ck_assert_uint_eq(collected.device.counters.bad_count, 0);
+    ck_assert_uint_eq(collected.device.counters.skipped_size, 0);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(notice_is_kept_for_people)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    const struct driver *driver = collected.device.driver;
+    unsigned count = 7;
+    ck_assert_str_eq(driver->notice_get(&collected.device.context, &count), "");
+    ck_assert_uint_eq(count, 0);
+    collected_feed_hex(&collected, "ce40420f0000000000427574746f6e20707265737365642e0a");
+    ck_assert_str_eq(driver->notice_get(&collected.device.context, &count),
+                     "Button pressed.");
+    ck_assert_uint_eq(count, 1);
+    static const char text[] = "F,1000000,Battery empty.\n";
+    collected_feed(&collected, text, sizeof text - 1, 0);
+    ck_assert_str_eq(driver->notice_get(&collected.device.context, &count),
+                     "Battery empty.");
+    ck_assert_uint_eq(count, 2);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(bad_messages_are_counted)
+{
+    static const char
+        *const messages[] =
+            {
+                "C9 40420F0000000000 00000000 00000000 00000000 00000000 00000000 0A", /* short
+                                                                                        */
+                "C9 40420F0000000000 00000000 00000000 00000000 00000000 00000000 0000C07F "
+                "0A", /* NaN */
+                "C9 40420F0000000000 00409C45 00000000 00000000 00000000 00000000 0000803F "
+                "0A", /* 5000.. */
+                "C9 40420F0000000000 00000000 00000000 00000000 00000000 00000000 00009643 "
+                "0A", /* 300 g */
+                "C9 40420F00000000DB 00 00000000 00000000 00000000 00000000 00000000 "
+                "0000803F 0A",
+                "C9 40420F000000 0A",           /* no whole timestamp */
+                "CE 40420F0000000000 FF FE 0A", /* text that is none */
+                "49 2C 31 2C 61 2C 62 0A",      /* I,1,a,b */
+                "D1 40420F0000000000 00000040 00000000 00000000 00000000 0A", /* no unit
+                                                                                 quaternion
+                                                                               */
+            };
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    /* 00409C45 is 5000.0: just allowed; one step more is not. */
+    char hex[256];
+    snprintf(hex, sizeof hex, "%s", messages[_i]);
+    char *limit = strstr(hex, "00409C45");
+    if (limit) {
+        memcpy(limit, "01409C45", 8);
+    }
+    collected_feed_hex(&collected, hex);
+    ck_assert_uint_eq(collected.count, 0);
+    ck_assert_uint_eq(collected.device.counters.bad_count, 1);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(unknown_bytes_are_skipped_to_the_terminator)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    collected_feed_hex(&collected, "0F 00 00 00 80 3F 0A"
+                                   "D4 40420F0000000000 0000C841 0A"
+                                   "FF 01 02 0A 0A");
+    ck_assert_uint_eq(collected.count, 1);
+    ck_assert_uint_eq(collected.device.counters.bad_count, 0);
+    ck_assert_uint_eq(collected.device.counters.skipped_size, 7 + 4 + 1);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(endless_message_is_given_up)
+{
+    static uint8_t bytes[3 * 4096];
+    memset(bytes, 0xC9, sizeof bytes);
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    collected_feed(&collected, bytes, sizeof bytes, 100);
+    ck_assert_uint_ge(collected.device.counters.skipped_size, 2 * 4096);
+    collected_feed_hex(&collected, "0A D4 40420F0000000000 0000C841 0A");
+    ck_assert_uint_eq(collected.count, 1);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(full_scale_is_flagged)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    static const char text[] = "I,1000000,2000.0000,0.0000,0.0000,0.0000,0.0000,1.0000\n"
+                               "I,1010000,1900.0000,0.0000,0.0000,0.0000,0.0000,1.0000\n"
+                               "I,1020000,0.0000,0.0000,0.0000,0.0000,0.0000,-24.0000\n"
+                               "B,1020000,5.0000,3.2000,0.0000\n";
+    collected_feed(&collected, text, sizeof text - 1, 0);
+    ck_assert_uint_eq(collected.count, 4);
+    ck_assert_uint_eq(collected.samples[0].flags & SAMPLE_CLIPPED, SAMPLE_CLIPPED);
+    ck_assert_uint_eq(collected.samples[1].flags & SAMPLE_CLIPPED, 0);
+    ck_assert_uint_eq(collected.samples[2].flags & SAMPLE_CLIPPED, SAMPLE_CLIPPED);
+    ck_assert_uint_eq(collected.samples[3].flags & SAMPLE_LOW_BATTERY, SAMPLE_LOW_BATTERY);
+    collected_free(&collected);
+}
+
+END_TEST
+
+/* An independent encoder, written from the manual. */
+static size_t message_encode(uint8_t id, uint64_t ticks, const float *values,
+                             unsigned count, uint8_t *wire)
+{
+    uint8_t plain[64];
+    size_t size = 0;
+    plain[size++] = id;
+    for (unsigned byte = 0; byte < 8; byte++) {
+        plain[size++] = (uint8_t)(ticks >> 8 * byte);
+    }
+    for (unsigned value = 0; value < count; value++) {
+        uint32_t bits;
+        memcpy(&bits, &values[value], 4);
+        for (unsigned byte = 0; byte < 4; byte++) {
+            plain[size++] = (uint8_t)(bits >> 8 * byte);
+        }
+    }
+    size_t written = 0;
+    for (size_t index = 0; index < size; index++) {
+        if (plain[index] == 0x0A || plain[index] == 0xDB) {
+            wire[written++] = 0xDB;
+            wire[written++] = plain[index] == 0x0A ? 0xDC : 0xDD;
+        } else {
+            wire[written++] = plain[index];
+        }
+    }
+    wire[written++] = 0x0A;
+    return written;
+}
+
+static float value_random(uint64_t *random, float limit)
+{
+    return limit * ((float)(random_next(random) >> 40) / 8388608.0F - 1.0F);
+}
+
+/* A stream with stuffing in plenty: messages of several kinds at 100 Hz. */
+static size_t stream_make(uint8_t *bytes, size_t capacity, unsigned message_count)
+{
+    uint64_t random = 42;
+    size_t size = 0;
+    for (unsigned message = 0; message < message_count; message++) {
+        uint64_t ticks = 0x0ADB0A0000u + 10000u * message;
+        float values[7] = {0};
+        for (unsigned channel = 0; channel < 6; channel++) {
+            values[channel] = value_random(&random, channel < 3 ? 500.0F : 4.0F);
+        }
+        uint32_t bits = 0x3FDB0ADB;
+        memcpy(&values[message % 6], &bits, 4);
+        ck_assert_uint_lt(size + 256, capacity);
+        size += message_encode(0xC9, ticks, values, 6, bytes + size);
+        if (message % 10 == 0) {
+            values[0] = 30.5F;
+            size += message_encode(0xD4, ticks, values, 1, bytes + size);
+            size += (size_t)sprintf((char *)bytes + size, "T,%llu,30.5000\n",
+                                    (unsigned long long)ticks);
+        }
+        if (message % 16 == 5) {
+            size += (size_t)sprintf((char *)bytes + size, "{\"apply\":null}\n");
+        }
+    }
+    return size;
+}
+
+START_TEST(stuffed_stream_survives_every_chunking)
+{
+    static uint8_t bytes[40000];
+    size_t size = stream_make(bytes, sizeof bytes, 300);
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    collected_feed(&collected, bytes, size, 0);
+    ck_assert_uint_eq(collected_count(&collected, 0), 300);
+    ck_assert_uint_eq(collected.device.counters.bad_count, 0);
+    ck_assert_uint_eq(collected.device.counters.skipped_size, 0);
+    ck_assert_uint_eq(collected.device.counters.lost_count, 0);
+    collected_free(&collected);
+    check_chunk_invariance(DRIVER, NULL, bytes, size, 200);
+    check_chunk_invariance(DRIVER, NULL, bytes + 17, 3000, 3000);
+}
+
+END_TEST
+
+START_TEST(damage_is_survived)
+{
+    static uint8_t bytes[8192];
+    size_t size = stream_make(bytes, sizeof bytes, 100);
+    check_damage_is_survived(DRIVER, NULL, bytes, size, 2000);
+}
+
+END_TEST
+
+/* 10^5 messages, one in a hundred damaged at one byte: every other one must come out. */
+enum {
+    MANY_COUNT = 100000
+};
+
+static bool is_damaged_message(unsigned message)
+{
+    return message % 100 == 57;
+}
+
+START_TEST(damaged_message_costs_only_itself)
+{
+    const size_t capacity = (size_t)MANY_COUNT * 70;
+    uint8_t *bytes = malloc(capacity);
+    ck_assert_ptr_nonnull(bytes);
+    uint64_t random = 7;
+    size_t size = 0;
+    for (unsigned message = 0; message < MANY_COUNT; message++) {
+        float values[6];
+        for (unsigned channel = 0; channel < 6; channel++) {
+            values[channel] = value_random(&random, channel < 3 ? 500.0F : 4.0F);
+        }
+        size_t written = message_encode(0xC9, 1000000u + 10000u * (uint64_t)message, values,
+                                        6, bytes + size);
+        if (is_damaged_message(message)) {
+            size_t place = random_next(&random) % written;
+            bytes[size + place] ^= (uint8_t)(1 + random_next(&random) % 255);
+        }
+        size += written;
+    }
+    struct collected collected;
+    const struct driver_settings settings = {.rate_hz = 100.0};
+    collected_init(&collected, DRIVER, &settings);
+    collected_feed(&collected, bytes, size, 4096);
+    uint8_t *is_found = calloc(MANY_COUNT, 1);
+    ck_assert_ptr_nonnull(is_found);
+    for (size_t index = 0; index < collected.count; index++) {
+        uint64_t ticks = collected.samples[index].device_ticks - 1000000u;
+        if (collected.samples[index].stream == 0 && ticks % 10000 == 0
+            && ticks / 10000 < MANY_COUNT) {
+            is_found[ticks / 10000] = 1;
+        }
+    }
+    unsigned missing = 0;
+    for (unsigned message = 0; message < MANY_COUNT; message++) {
+        missing += !is_found[message] && !is_damaged_message(message);
+    }
+    ck_assert_uint_eq(missing, 0);
+    free(is_found);
+    free(bytes);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(lost_terminator_does_not_swallow_the_next_message)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    collected_feed_hex(&collected, "D4 40420F0000000000 0000C841 0A"
+                                   "D4 41420F0000000000 0000C841 0B"
+                                   "D4 42420F0000000000 0000C841 0A");
+    ck_assert_uint_eq(collected.count, 2);
+    ck_assert_uint_eq(collected.samples[1].device_ticks, 0x0F4242);
+    ck_assert_uint_eq(collected.device.counters.bad_count, 1);
+    collected_free(&collected);
+}
+
+END_TEST
+
+/* ---- commands ---- */
+
+static void command_expect(struct collected *collected, int64_t now_ns,
+                           const char *expected)
+{
+    uint8_t bytes[DRIVER_COMMAND_MAX + 1] = {0};
+    const struct driver *driver = collected->device.driver;
+    size_t size = driver->command_next(&collected->device.context, now_ns, bytes);
+    ck_assert_uint_le(size, DRIVER_COMMAND_MAX);
+    bytes[size] = 0;
+    ck_assert_str_eq((const char *)bytes, expected);
+}
+
+static void reply_feed(struct collected *collected, const char *text)
+{
+    collected_feed(collected, text, strlen(text), 0);
+}
+
+static const int64_t MS = 1000000;
+
+START_TEST(settings_are_sent_one_by_one)
+{
+    struct collected collected;
+    const struct driver_settings settings = {.rate_hz = 50.0};
+    collected_init(&collected, DRIVER, &settings);
+    command_expect(&collected, 0, "{\"binary_mode_enabled\":true}\n");
+    command_expect(&collected, 100 * MS, "");
+    reply_feed(&collected, "{\"ping\":null}\n");
+    command_expect(&collected, 110 * MS, "");
+    reply_feed(&collected, "{\"Binary Mode Enabled\":true}\n");
+    command_expect(&collected, 120 * MS, "{\"inertial_message_rate_divisor\":8}\n");
+    reply_feed(&collected, "{\"inertial_message_rate_divisor\":8}\n");
+    command_expect(&collected, 130 * MS, "{\"ahrs_message_rate_divisor\":0}\n");
+    reply_feed(&collected, "{\"ahrs_message_rate_divisor\":{\"error\":\"no\"}}\n");
+    command_expect(&collected, 140 * MS, "{\"apply\":null}\n");
+    reply_feed(&collected, "{\"apply\":null}\n");
+    command_expect(&collected, 150 * MS, "");
+    command_expect(&collected, 99000 * MS, "");
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(mute_device_is_asked_three_times)
+{
+    static const char *const commands[] = {
+        "{\"binary_mode_enabled\":true}\n", "{\"inertial_message_rate_divisor\":4}\n",
+        "{\"ahrs_message_rate_divisor\":0}\n", "{\"apply\":null}\n"};
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    int64_t now_ns = 5000 * MS;
+    for (unsigned command = 0; command < 4; command++) {
+        for (unsigned repeat = 0; repeat < 3; repeat++) {
+            command_expect(&collected, now_ns, commands[command]);
+            command_expect(&collected, now_ns + 499 * MS, "");
+            now_ns += 500 * MS;
+        }
+    }
+    command_expect(&collected, now_ns, "");
+    command_expect(&collected, now_ns + 60000 * MS, "");
+    /* A port that was lost may come back with a device that forgot. */
+    device_interrupt(&collected.device);
+    command_expect(&collected, now_ns, commands[0]);
+    collected_free(&collected);
+}
+
+END_TEST
+
+/* ---- recordings ---- */
+
+START_TEST(recordings_of_a_person_decode_whole)
+{
+    static const char *const names[] = {
+        "human/human.hip.ximu3", "human/human.lower_back.ximu3",
+        "human/human.upper_back.ximu3", "human/human.upper_leg_left.ximu3",
+        "human/human.upper_leg_right.ximu3"};
+    size_t size = 0;
+    uint8_t *bytes = shared_read(names[_i], &size);
+    if (!bytes) {
+        return;
+    }
+    struct collected collected;
+    const struct driver_settings settings = {.rate_hz = 100.0};
+    collected_init(&collected, DRIVER, &settings);
+    collected_feed(&collected, bytes, size, 4096);
+    ck_assert_uint_eq(collected.count, 10000);
+    ck_assert_uint_eq(collected.device.counters.bad_count, 0);
+    ck_assert_uint_eq(collected.device.counters.skipped_size, 0);
+    ck_assert_uint_eq(collected.device.counters.lost_count, 0);
+    double gravity_g = 0.0;
+    for (size_t index = 0; index < collected.count; index++) {
+        const struct sample *sample = &collected.samples[index];
+        ck_assert_uint_eq(sample->device_ticks,
+                          collected.samples[0].device_ticks + 10000 * index);
+        const float *accel = &sample->values[3];
+        gravity_g +=
+            (double)sqrtf(accel[0] * accel[0] + accel[1] * accel[1] + accel[2] * accel[2]);
+    }
+    /* A person on average feels gravity; steps add up to 0.26 g at the thighs. */
+    ck_assert_double_eq_tol(gravity_g / 10000.0, 1.0, 0.3);
+    check_chunk_invariance(DRIVER, &settings, bytes, 20000, 100);
+    free(bytes);
+    collected_free(&collected);
+}
+
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("xio_ximu3");
+    TCase *messages = tcase_create("messages");
+    tcase_add_loop_test(messages, vector_decodes, 0, sizeof VECTORS / sizeof VECTORS[0]);
+    tcase_add_loop_test(messages, older_firmware_sends_rotation_with_acceleration, 0, 2);
+    tcase_add_test(messages, newer_status_is_text);
+    tcase_add_loop_test(messages, stuffing_table_of_the_manual, 0, 6);
+    tcase_add_test(messages, stuffed_message_decodes);
+    tcase_add_loop_test(messages, ascii_decodes, 0, 8);
+    tcase_add_test(messages, accessory_line_becomes_analog_sample);
+    tcase_add_loop_test(messages, other_messages_give_no_sample, 0, 4);
+    tcase_add_test(messages, notice_is_kept_for_people);
+    tcase_add_loop_test(messages, bad_messages_are_counted, 0, 9);
+    tcase_add_test(messages, unknown_bytes_are_skipped_to_the_terminator);
+    tcase_add_test(messages, endless_message_is_given_up);
+    tcase_add_test(messages, full_scale_is_flagged);
+    suite_add_tcase(suite, messages);
+    TCase *streams = tcase_create("streams");
+    tcase_set_timeout(streams, 60);
+    tcase_add_test(streams, stuffed_stream_survives_every_chunking);
+    tcase_add_test(streams, damage_is_survived);
+    tcase_add_test(streams, damaged_message_costs_only_itself);
+    tcase_add_test(streams, lost_terminator_does_not_swallow_the_next_message);
+    suite_add_tcase(suite, streams);
+    TCase *commands = tcase_create("commands");
+    tcase_add_test(commands, settings_are_sent_one_by_one);
+    tcase_add_test(commands, mute_device_is_asked_three_times);
+    suite_add_tcase(suite, commands);
+    TCase *recordings = tcase_create("recordings");
+    tcase_set_timeout(recordings, 60);
+    tcase_add_loop_test(recordings, recordings_of_a_person_decode_whole, 0, 5);
+    suite_add_tcase(suite, recordings);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
