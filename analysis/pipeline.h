@@ -21,8 +21,8 @@ struct pipeline_sensor {
     unsigned channel; /* analog: channel in the stream */
     struct calibration_imu imu;
     struct calibration_flex flex;
-    struct calibration_alignment
-        alignment; /* nominal placement until a neutral pose is taken */
+    /* Placement until a neutral pose is taken; identity or zero: calibration_nominal. */
+    struct calibration_alignment alignment;
 };
 
 /* What the person is asked to do for alignment; the runner says which, and when. */
@@ -55,13 +55,19 @@ void pipeline_push(struct pipeline *pipeline, unsigned sensor, const struct samp
  * them. */
 void pipeline_advance(struct pipeline *pipeline, int64_t now_ns);
 
-/* Next pose of the grid in time order. STATUS_OK or STATUS_NOT_READY. */
+/* Next pose of the grid in time order. STATUS_OK or STATUS_NOT_READY. Call until NOT_READY
+ * after every push and advance: an instant is decided when it is taken, and sensors
+ * remember 0.2 s. */
 enum status pipeline_pop(struct pipeline *pipeline, struct pose *pose);
 
 /* The sensor was away or restarted: its clock and orientation start again. */
 void pipeline_interrupt(struct pipeline *pipeline, unsigned sensor);
 
-/* Enter a stage at the time of the newest pose. SOLVE answers with the worst grade. */
+/* Enter a stage at the time of the newest sample. SOLVE answers for the worst sensor:
+ * STATUS_OK, STATUS_NOT_READY (no still pose), STATUS_REFUSED (moved, or worn wrongly);
+ * what could be solved is in use. Leaving START sets bias and headings, and answers
+ * STATUS_NOT_READY when a sensor was not still for 0.5 s: that one keeps its heading. All
+ * else answers STATUS_OK. */
 enum status pipeline_stage_set(struct pipeline *pipeline, enum pipeline_stage stage);
 
 /* Orientation of a sensor after its last sample: sensor to earth (heading free), and the

@@ -152,7 +152,7 @@ static void fit(struct timebase *timebase)
     if (count >= SKEW_SEGMENT_MIN) {
         double span_s =
             timebase->segment_device_s[count - 1] - timebase->segment_device_s[0];
-        double trust = span_s * span_s / (span_s * span_s + SKEW_TRUST_S * SKEW_TRUST_S);
+        double trust = 1.0 / (1.0 + pow(SKEW_TRUST_S / fmax(span_s, 1e-3), 3.0));
         timebase->skew = clamp(trust * hull_slope(timebase), skew_limit(timebase));
     }
     double offset_s = INFINITY;

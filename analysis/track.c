@@ -223,7 +223,10 @@ void track_init(struct track *track, const struct pipeline_sensor *config)
     *track = (struct track){.config = *config, .newest_s = -INFINITY};
     struct calibration_alignment *alignment = &track->config.alignment;
     struct quaternion given = alignment->sensor_to_segment;
-    bool is_given = given.w != 0.0 || given.x != 0.0 || given.y != 0.0 || given.z != 0.0;
+    /* No unit lies on a body with its axes along the segment's: identity means "not told".
+     */
+    bool is_given =
+        quaternion_is_finite(given) && (given.x != 0.0 || given.y != 0.0 || given.z != 0.0);
     track->nominal =
         is_given ? quaternion_normalise(given) : calibration_nominal(config->role);
     alignment->sensor_to_segment = track->nominal;
