@@ -9,8 +9,8 @@
 const char *report_disclaimer(void);
 
 /* Report of one session for clinicians.
- * @param sessions  All sessions of the subject, oldest first, the last is the one reported; those
- *                  before serve as baseline and trend. Angles are needed of the last only.
+ * @param sessions  All sessions of the subject, oldest first, the last is the one reported;
+ * those before serve as baseline and trend. Angles are needed of the last only.
  * @param file_hash SHA-256 of the session file, for the footer.
  * @param out       Gives the document. */
 enum status report_clinician(const struct session *const *sessions, size_t count,

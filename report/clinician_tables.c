@@ -1,0 +1,516 @@
+/* Tables of the clinician report. */
+#include <math.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "report/clinician.h"
+#include "report/progress.h"
+#include "report/words.h"
+
+/* Half width of a 95 % interval in standard errors. */
+static const double Z95 = 1.96;
+
+enum {
+    WITHHELD_ROW_MAX = 40,
+    SOURCE_MAX = 8,
+    ROUND_MAX = 64, /* repetitions of a part looked for */
+    REASON_SIZE = 256
+};
+
+/* What stands in the key table, with its short name. */
+static const char *const KEY_NAMES[METRIC_COUNT] = {
+    [METRIC_RANGE_OF_MOTION] = "range",       [METRIC_HOLD_TIME] = "held",
+    [METRIC_REPETITION_COUNT] = "rounds",     [METRIC_SIDE_DIFFERENCE] = "right minus left",
+    [METRIC_LUMBAR_SHARE] = "low back share", [METRIC_OBSERVED_RANGE] = "range seen",
+};
+
+/* What the safety line shows already. */
+static const bool IS_SAFETY[METRIC_COUNT] = {
+    [METRIC_PAIN_BEFORE] = true,      [METRIC_PAIN_HIGHEST] = true,
+    [METRIC_PAIN_AFTER] = true,       [METRIC_GUARD_CAUTION_COUNT] = true,
+    [METRIC_GUARD_STOP_COUNT] = true,
+};
+
+/* "deg" -> "deg", "1" -> "". */
+static const char *unit_of(const struct metric *metric)
+{
+    const char *unit = metric_definition_get(metric->id)->unit;
+    return strcmp(unit, "1") == 0 ? "" : unit;
+}
+
+static bool is_angle(const struct metric *metric)
+{
+    return strcmp(unit_of(metric), "deg") == 0;
+}
+
+static bool is_in_stretch(const struct session *session, const struct metric *metric)
+{
+    return metric->id != METRIC_OBSERVED_RANGE && metric->stretch < session->stretch_count
+           && metric->part < session->stretches[metric->stretch].protocol.part_count;
+}
+
+/* "Forward bend, sway, range, left": where it belongs, what it is. */
+static void label_of(const struct session *session, const struct metric *metric,
+                     const char *name, char *text, size_t size)
+{
+    if (is_in_stretch(session, metric)) {
+        const struct protocol *protocol = &session->stretches[metric->stretch].protocol;
+        char stretch[WORDS_LABEL_SIZE];
+        words_append(text, size, "%s, ", words_stretch(protocol, stretch));
+        if (protocol->part_count > 1) {
+            words_append(text, size, "%s, ", protocol->parts[metric->part].id);
+        }
+    }
+    words_append(text, size, "%s%s%s", name, metric->side == SIDE_BOTH ? "" : ", ",
+                 words_side(metric->side));
+}
+
+/* First cell of a row: label, measure, unit. */
+static void label_cell(struct document *document, const struct session *session,
+                       const struct metric *metric, const char *name)
+{
+    char label[2 * WORDS_LABEL_SIZE] = "";
+    label_of(session, metric, name, label, sizeof label);
+    document_cell(document, DOCUMENT_PLAIN, "%s", label);
+    if (is_angle(metric) && metric->measure < MEASURE_COUNT) {
+        document_run(document, DOCUMENT_QUIET, " %s",
+                     measure_info_get(metric->measure)->title);
+    }
+    document_run(document, DOCUMENT_QUIET, " %s", unit_of(metric));
+}
+
+/* Value and doubt; whole degrees hide no doubt of several. */
+static void value_cell(struct document *document, const struct metric *metric, int decimals)
+{
+    char number[WORDS_NUMBER_SIZE];
+    document_cell(document, DOCUMENT_PLAIN, "%s",
+                  words_number(metric->value, decimals, false, number));
+    if (isfinite(metric->value) && isfinite(metric->uncertainty)
+        && metric->uncertainty > 0.0) {
+        document_run(document, DOCUMENT_QUIET, " \xC2\xB1 %s",
+                     words_number(metric->uncertainty, decimals, false, number));
+    }
+}
+
+static const char *verdict_symbol(const struct progress *progress)
+{
+    switch (progress->verdict) {
+    case METRIC_CHANGED:
+        return progress->change < 0.0 ? "\xE2\x96\xBC" : "\xE2\x96\xB2";
+    case METRIC_MAY_HAVE_CHANGED:
+        return progress->change < 0.0 ? "\xE2\x96\xBD" : "\xE2\x96\xB3";
+    case METRIC_NO_CLEAR_CHANGE:
+        return "=";
+    case METRIC_CANNOT_COMPARE:
+        break;
+    }
+    return "\xE2\x80\x93";
+}
+
+static void verdict_cell(struct document *document, const struct progress *progress)
+{
+    bool has_changed = progress->verdict == METRIC_CHANGED;
+    bool may_have = progress->verdict == METRIC_MAY_HAVE_CHANGED;
+    const char *way = progress->change < 0.0 ? ", less" : ", more";
+    document_cell(document, has_changed ? DOCUMENT_STRONG : DOCUMENT_PLAIN, "%s %s%s",
+                  verdict_symbol(progress), metric_verdict_text(progress->verdict),
+                  has_changed || may_have ? way : "");
+    if (progress->verdict == METRIC_CANNOT_COMPARE) {
+        document_run(document, DOCUMENT_QUIET, " (%s)",
+                     progress_reason_text(progress->reason));
+    }
+}
+
+/* Where a reference came from, once each. @return Its number from 1; 0 = no more room. */
+static unsigned source_number(const char *sources[SOURCE_MAX], const char *source)
+{
+    for (unsigned i = 0; i < SOURCE_MAX; i++) {
+        if (!sources[i] || strcmp(sources[i], source) == 0) {
+            sources[i] = source;
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+static void reference_cell(struct document *document, const struct session *session,
+                           const struct metric *metric, const char *sources[SOURCE_MAX])
+{
+    const char *source = NULL;
+    const char *text = NULL;
+    const struct protocol *protocol = NULL;
+    if (is_in_stretch(session, metric)) {
+        protocol = &session->stretches[metric->stretch].protocol;
+        text = words_reference(protocol->id, metric, &source);
+    }
+    if (text) {
+        document_cell(document, DOCUMENT_QUIET, "%s [%u]", text,
+                      source_number(sources, source));
+    } else if (protocol && metric->id == METRIC_HOLD_TIME) {
+        document_cell(document, DOCUMENT_QUIET, "plan %g",
+                      protocol->parts[metric->part].hold_s);
+    } else if (protocol && metric->id == METRIC_REPETITION_COUNT) {
+        document_cell(document, DOCUMENT_QUIET, "plan %u",
+                      protocol->parts[metric->part].reps);
+    } else {
+        document_cell(document, DOCUMENT_QUIET, "none");
+    }
+}
+
+static void key_row(struct document *document, const struct session *const *sessions,
+                    size_t count, const struct metric *metric,
+                    const char *sources[SOURCE_MAX])
+{
+    const struct session *session = sessions[count - 1];
+    struct progress progress = progress_compare(sessions, count, metric);
+    int decimals = metric->id == METRIC_HOLD_TIME ? 1 : 0;
+    char number[WORDS_NUMBER_SIZE];
+    document_row(document);
+    label_cell(document, session, metric, KEY_NAMES[metric->id]);
+    if (metric->side == SIDE_RIGHT) {
+        document_cell(document, DOCUMENT_PLAIN, "%s", "");
+        value_cell(document, metric, decimals);
+    } else {
+        value_cell(document, metric, decimals);
+        document_cell(document, DOCUMENT_PLAIN, "%s", "");
+    }
+    document_cell(document, DOCUMENT_PLAIN, "%s",
+                  words_number(progress.change, decimals, true, number));
+    document_cell(document, DOCUMENT_PLAIN, "%s",
+                  words_number(progress.mdc95, 0, false, number));
+    verdict_cell(document, &progress);
+    reference_cell(document, session, metric, sources);
+}
+
+/* True if the session has ranges of guided movement: then the range seen is no key value.
+ */
+static bool has_ranges(const struct session *session)
+{
+    for (size_t i = 0; i < session->metric_count; i++) {
+        if (session->metrics[i].id == METRIC_RANGE_OF_MOTION
+            && isfinite(session->metrics[i].value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_key(const struct session *session, const struct metric *metric)
+{
+    return metric->repetition == 0 && KEY_NAMES[metric->id]
+           && (metric->id != METRIC_OBSERVED_RANGE || !has_ranges(session));
+}
+
+void clinician_key_table(struct document *document, const struct session *const *sessions,
+                         size_t count)
+{
+    static const char *const columns[] = {"L, both", "Right", "Change", "MDC95"};
+    const struct session *session = sessions[count - 1];
+    const char *sources[SOURCE_MAX] = {0};
+    document_section_open(document, "Key results");
+    document_table_open(
+        document, "Value \xC2\xB1 expected error (95 %). Change is against the baseline. "
+                  "MDC95 is the smallest change larger than noise.");
+    document_column(document, "Measure", false);
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        document_column(document, columns[i], true);
+    }
+    document_column(document, "Verdict", false);
+    document_column(document, "Reference", false);
+    for (size_t i = 0; i < session->metric_count; i++) {
+        if (is_key(session, &session->metrics[i])) {
+            key_row(document, sessions, count, &session->metrics[i], sources);
+        }
+    }
+    document_close(document);
+    for (unsigned i = 0; i < SOURCE_MAX && sources[i]; i++) {
+        document_paragraph(document, DOCUMENT_QUIET, "[%u] %s.", i + 1, sources[i]);
+    }
+    document_close(document);
+}
+
+/* A value of one repetition in any measure of the part, NaN if there is none. */
+static const struct metric *round_metric(const struct session *session, enum metric_id id,
+                                         const struct metric *round)
+{
+    return session_metric_find(session, id, round->stretch, round->part, round->side,
+                               round->repetition);
+}
+
+static void number_cell(struct document *document, const struct metric *metric,
+                        int decimals)
+{
+    char number[WORDS_NUMBER_SIZE];
+    document_cell(
+        document, DOCUMENT_PLAIN, "%s",
+        words_number(metric ? metric->value : (double)NAN, decimals, false, number));
+}
+
+static void score_cells(struct document *document, const struct metric *metric,
+                        const char *extra)
+{
+    char number[WORDS_NUMBER_SIZE];
+    document_cell(document, DOCUMENT_PLAIN, "%s",
+                  words_number(metric->quality, 0, false, number));
+    const char *remark = metric->withheld[0] != '\0' ? metric->withheld : metric->remark;
+    const char *between = *extra != '\0' && remark[0] != '\0' ? "; " : "";
+    const char *nothing = *extra == '\0' && remark[0] == '\0' ? "none" : "";
+    document_cell(document, DOCUMENT_PLAIN, "%s%s%s%s", extra, between, remark, nothing);
+}
+
+/* The six columns behind the label for one hold. */
+static void hold_row(struct document *document, const struct session *session,
+                     const struct metric *held)
+{
+    const struct protocol *protocol = &session->stretches[held->stretch].protocol;
+    char label[2 * WORDS_LABEL_SIZE] = "";
+    char round[WORDS_NUMBER_SIZE];
+    char number[WORDS_NUMBER_SIZE];
+    snprintf(round, sizeof round, "hold %u", held->repetition);
+    label_of(session, held, round, label, sizeof label);
+    document_row(document);
+    document_cell(document, DOCUMENT_PLAIN, "%s", label);
+    document_cell(document, DOCUMENT_PLAIN, "%s / %g s",
+                  words_number(held->value, 1, false, number),
+                  protocol->parts[held->part].hold_s);
+    number_cell(document, round_metric(session, METRIC_HOLD_MEAN_ANGLE, held), 1);
+    number_cell(document, round_metric(session, METRIC_HOLD_WOBBLE, held), 1);
+    number_cell(document, round_metric(session, METRIC_HOLD_SLOPE, held), 1);
+    number_cell(document, round_metric(session, METRIC_MOVE_PEAK_RATE, held), 0);
+    score_cells(document, held, "");
+}
+
+/* All cycles of a part in one row. */
+static void cycle_row(struct document *document, const struct session *session,
+                      const struct metric *done)
+{
+    const struct protocol *protocol = &session->stretches[done->stretch].protocol;
+    const struct metric *time = round_metric(session, METRIC_CYCLE_TIME, done);
+    const struct metric *variation = round_metric(session, METRIC_CYCLE_VARIATION, done);
+    char label[2 * WORDS_LABEL_SIZE] = "";
+    char extra[REASON_SIZE] = "";
+    char number[WORDS_NUMBER_SIZE];
+    label_of(session, done, "rounds", label, sizeof label);
+    if (time && isfinite(time->value)) {
+        words_append(extra, sizeof extra, "%.1f s each", time->value);
+    }
+    if (variation && isfinite(variation->value)) {
+        words_append(extra, sizeof extra, "%sCV %.0f %%", *extra ? ", " : "",
+                     variation->value);
+    }
+    document_row(document);
+    document_cell(document, DOCUMENT_PLAIN, "%s", label);
+    document_cell(document, DOCUMENT_PLAIN, "%s / %u",
+                  words_number(done->value, 0, false, number),
+                  protocol->parts[done->part].reps);
+    number_cell(document,
+                progress_primary(session, METRIC_RANGE_OF_MOTION, done->stretch, done->part,
+                                 done->side),
+                1);
+    number_cell(document, NULL, 1);
+    number_cell(document, NULL, 1);
+    number_cell(document, round_metric(session, METRIC_MOVE_PEAK_RATE, done), 0);
+    score_cells(document, done, extra);
+}
+
+static void round_row(struct document *document, const struct session *session,
+                      const struct metric *metric)
+{
+    if (!is_in_stretch(session, metric)) {
+        return;
+    }
+    enum protocol_part_kind kind =
+        session->stretches[metric->stretch].protocol.parts[metric->part].kind;
+    if (metric->id == METRIC_HOLD_TIME && metric->repetition > 0 && kind == PROTOCOL_HOLD) {
+        hold_row(document, session, metric);
+    }
+    if (metric->id == METRIC_REPETITION_COUNT && metric->repetition == 0
+        && kind == PROTOCOL_CYCLE) {
+        cycle_row(document, session, metric);
+    }
+}
+
+void clinician_round_table(struct document *document, const struct session *session)
+{
+    static const char *const columns[] = {"Held / plan",       "Mean or range (deg)",
+                                          "Wobble (deg)",      "Slope (deg/min)",
+                                          "Peak rate (deg/s)", "Score"};
+    document_section_open(document, "Holds and rounds");
+    document_table_open(document,
+                        "A slope above 2 deg/min is a change of posture or sensor, not "
+                        "of tissue. Score: 100 less the reasons.");
+    document_column(document, "Stretch, round", false);
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        document_column(document, columns[i], true);
+    }
+    document_column(document, "Reasons", false);
+    for (size_t i = 0; i < session->metric_count; i++) {
+        round_row(document, session, &session->metrics[i]);
+    }
+    document_close(document);
+    document_close(document);
+}
+
+static void error_row(struct document *document, const struct session_stretch *stretch,
+                      enum measure measure)
+{
+    const struct pipeline_error *error = &stretch->errors[measure];
+    const double parts[] = {error->noise_rad, error->alignment_rad, error->heading_rad,
+                            error->skin_rad};
+    double square = 0.0;
+    char stretch_name[WORDS_LABEL_SIZE];
+    char number[WORDS_NUMBER_SIZE];
+    document_row(document);
+    document_cell(document, DOCUMENT_PLAIN, "%s,",
+                  words_stretch(&stretch->protocol, stretch_name));
+    document_run(document, DOCUMENT_QUIET, " %s", measure_info_get(measure)->title);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        square += parts[i] * parts[i];
+        document_cell(document, DOCUMENT_PLAIN, "%s",
+                      words_number(Z95 * parts[i] * DEG_PER_RAD, 1, false, number));
+    }
+    document_cell(document, DOCUMENT_STRONG, "%s",
+                  words_number(Z95 * sqrt(square) * DEG_PER_RAD, 1, false, number));
+    bool is_seen = measure_is_gravity_seen(measure, stretch->protocol.posture);
+    document_cell(document, DOCUMENT_PLAIN, "%s",
+                  is_seen ? "gravity: no drift" : "gyroscope only: can drift");
+}
+
+static void error_rows(struct document *document, const struct session_stretch *stretch)
+{
+    bool is_done[MEASURE_COUNT] = {false};
+    for (unsigned part = 0; part < stretch->protocol.part_count; part++) {
+        const struct protocol_part *row = &stretch->protocol.parts[part];
+        for (int side = row->has_sides ? SIDE_LEFT : SIDE_BOTH;
+             side < (row->has_sides ? SIDE_COUNT : SIDE_LEFT); side++) {
+            enum measure measure = row->measure[side];
+            if (measure < MEASURE_COUNT && !is_done[measure]) {
+                is_done[measure] = true;
+                error_row(document, stretch, measure);
+            }
+        }
+    }
+}
+
+void clinician_error_table(struct document *document, const struct session *session)
+{
+    static const char *const columns[] = {"Sensor noise, offset", "Alignment to the body",
+                                          "Drift", "Skin movement", "All together"};
+    document_section_open(document, "Where the \xC2\xB1 comes from");
+    document_table_open(document, "In deg, 95 %. Skin movement is a project default.");
+    document_column(document, "Angle", false);
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        document_column(document, columns[i], true);
+    }
+    document_column(document, "Held by", false);
+    for (unsigned i = 0; i < session->stretch_count; i++) {
+        error_rows(document, &session->stretches[i]);
+    }
+    document_close(document);
+    document_close(document);
+}
+
+/* True if an earlier row says the same for another repetition. */
+static bool is_repeated(const struct session *session, size_t index)
+{
+    const struct metric *metric = &session->metrics[index];
+    for (size_t i = 0; i < index; i++) {
+        const struct metric *other = &session->metrics[i];
+        if (other->id == metric->id && other->stretch == metric->stretch
+            && other->part == metric->part && other->side == metric->side
+            && other->measure == metric->measure
+            && strcmp(other->withheld, metric->withheld) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void withheld_row(struct document *document, const struct session *session,
+                         const struct metric *metric)
+{
+    document_row(document);
+    label_cell(document, session, metric, metric_definition_get(metric->id)->title);
+    document_cell(document, DOCUMENT_PLAIN, "%s", metric->withheld);
+}
+
+void clinician_withheld_table(struct document *document, const struct session *session)
+{
+    size_t count = 0;
+    document_section_open(document, "Withheld values");
+    for (size_t i = 0; i < session->metric_count; i++) {
+        if (session->metrics[i].withheld[0] == '\0' || is_repeated(session, i)) {
+            continue;
+        }
+        if (count == 0) {
+            document_table_open(document, "No number is better than a wrong one.");
+            document_column(document, "Measure", false);
+            document_column(document, "Reason", false);
+        }
+        count++;
+        if (count <= WITHHELD_ROW_MAX) {
+            withheld_row(document, session, &session->metrics[i]);
+        }
+    }
+    if (count > 0) {
+        document_close(document);
+    } else {
+        document_paragraph(document, DOCUMENT_PLAIN, "None.");
+    }
+    if (count > WITHHELD_ROW_MAX) {
+        document_paragraph(document, DOCUMENT_QUIET, "%zu more stand in the archive.",
+                           count - WITHHELD_ROW_MAX);
+    }
+    document_close(document);
+}
+
+static bool is_other(const struct session *session, const struct metric *metric)
+{
+    return metric->repetition == 0 && isfinite(metric->value) && !is_key(session, metric)
+           && !IS_SAFETY[metric->id];
+}
+
+/* Secondary planes are poor to moderate in reliability (3.3; Bailes 2024). */
+static const char *confidence_of(const struct session *session, const struct metric *metric)
+{
+    if (!is_in_stretch(session, metric) || metric->measure >= MEASURE_COUNT
+        || metric->side >= SIDE_COUNT) {
+        return "";
+    }
+    enum measure primary = session->stretches[metric->stretch]
+                               .protocol.parts[metric->part]
+                               .measure[metric->side];
+    bool is_same_plane =
+        primary < MEASURE_COUNT
+        && measure_info_get(primary)->plane == measure_info_get(metric->measure)->plane;
+    return is_same_plane ? "" : "secondary, low confidence";
+}
+
+void clinician_other_table(struct document *document, const struct session *session)
+{
+    bool is_open = false;
+    for (size_t i = 0; i < session->metric_count; i++) {
+        const struct metric *metric = &session->metrics[i];
+        if (!is_other(session, metric)) {
+            continue;
+        }
+        if (!is_open) {
+            is_open = true;
+            document_section_open(document, "Further values");
+            document_table_open(document, "Over all repetitions of a part, \xC2\xB1 95 %.");
+            document_column(document, "Measure", false);
+            document_column(document, "Value", true);
+            document_column(document, "Coverage (%)", true);
+            document_column(document, "Remark", false);
+        }
+        document_row(document);
+        label_cell(document, session, metric, metric_definition_get(metric->id)->title);
+        value_cell(document, metric, 1);
+        document_cell(document, DOCUMENT_PLAIN, "%.1f", 100.0 * metric->coverage);
+        document_cell(document, DOCUMENT_QUIET, "%s", confidence_of(session, metric));
+    }
+    if (is_open) {
+        document_close(document);
+        document_close(document);
+    }
+}
