@@ -28,7 +28,6 @@ if(CMAKE_SCRIPT_MODE_FILE)
 endif()
 
 include_guard(GLOBAL)
-set(LIMBER_EMBED_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
 
 function(limber_embed target symbol)
     set(files "")
@@ -53,8 +52,8 @@ extern const size_t @symbol@_count;
     add_custom_command(
         OUTPUT ${source}
         COMMAND ${CMAKE_COMMAND} -D OUTPUT=${source} -D SYMBOL=${symbol} -D "FILES=${files}"
-                -P ${LIMBER_EMBED_SCRIPT}
-        DEPENDS ${files} ${LIMBER_EMBED_SCRIPT}
+                -P ${CMAKE_CURRENT_FUNCTION_LIST_FILE}
+        DEPENDS ${files} ${CMAKE_CURRENT_FUNCTION_LIST_FILE}
         COMMENT "Embedding ${symbol}" VERBATIM)
     target_sources(${target} PRIVATE ${source})
     target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR})
