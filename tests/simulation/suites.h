@@ -1,0 +1,13 @@
+/* The suites of this folder, run by one runner. */
+#ifndef LIMBER_TESTS_SIMULATION_SUITES_H
+#define LIMBER_TESTS_SIMULATION_SUITES_H
+
+#include <check.h>
+
+Suite *encoder_suite(void);
+Suite *motion_suite(void);
+Suite *patient_suite(void);
+Suite *sensor_suite(void);
+Suite *simulation_suite(void);
+
+#endif
