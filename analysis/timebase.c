@@ -178,13 +178,21 @@ static void watch_lateness(struct timebase *timebase, double late_s, double host
 static void observe(struct timebase *timebase, double host_s)
 {
     double late_s = host_s - timebase->device_s;
+    double above_s = late_s - line_late_s(timebase, timebase->device_s);
+    if (above_s < 0.0 && timebase->gap_credit_s > 0.0) {
+        /* What looked lost was only late, as after a frozen host: the count was right. */
+        double back_s = fmin(-above_s, timebase->gap_credit_s);
+        timebase->device_s -= back_s;
+        timebase->gap_credit_s -= back_s;
+        above_s += back_s;
+        late_s += back_s;
+    }
+    if (above_s < 0.0) {
+        timebase->offset_s += above_s;
+    }
     if (late_s < timebase->open_late_s) {
         timebase->open_late_s = late_s;
         timebase->open_device_s = timebase->device_s;
-    }
-    double above_s = late_s - line_late_s(timebase, timebase->device_s);
-    if (above_s < 0.0) {
-        timebase->offset_s += above_s;
     }
     if (timebase->device_s - timebase->segment_start_s >= timebase->segment_length_s) {
         segment_append(timebase);
@@ -201,7 +209,11 @@ static double step_s(struct timebase *timebase, uint64_t ticks, double host_s)
         double even_s = 1.0 / timebase->settings.rate_hz;
         double late_s =
             host_s - timebase->device_s - line_late_s(timebase, timebase->device_s);
-        return late_s > GAP_S + even_s ? late_s : even_s;
+        if (late_s <= GAP_S + even_s) {
+            return even_s;
+        }
+        timebase->gap_credit_s = late_s - even_s;
+        return late_s;
     }
     double step = ticks >= timebase->last_ticks
                       ? (double)(ticks - timebase->last_ticks) * timebase->settings.tick_s

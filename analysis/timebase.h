@@ -29,16 +29,16 @@ struct timebase {
     double last_time_s; /* newest answer */
     double offset_s;
     double skew;
-    double
-        segment_device_s[TIMEBASE_SEGMENT_COUNT]; /* least late arrival of each segment */
+    /* Least late arrival of each closed segment. */
+    double segment_device_s[TIMEBASE_SEGMENT_COUNT];
     double segment_late_s[TIMEBASE_SEGMENT_COUNT];
     unsigned segment_count;
     double segment_length_s;
     double segment_start_s; /* device time at which the open segment began */
     double open_device_s;   /* least late arrival of the open segment */
     double open_late_s;
-    double
-        late_since_s; /* host time since when arrivals are far above the line; NaN = not */
+    double gap_credit_s; /* no clock: time skipped as lost, until samples come after all */
+    double late_since_s; /* host time since when arrivals lie far above the line, or NaN */
 };
 
 void timebase_init(struct timebase *timebase, const struct timebase_settings *settings);

@@ -174,6 +174,24 @@ START_TEST(test_gap_without_clock)
 
 END_TEST
 
+/* Without a clock a frozen host looks like a loss until the samples come after all. */
+START_TEST(test_frozen_host_without_clock)
+{
+    struct timebase timebase;
+    timebase_init(&timebase, &timebase_default_settings);
+    for (unsigned k = 0; k < 3000; k++) {
+        double true_s = k * 0.01;
+        double host_s = true_s > 8.0 && true_s < 11.0 ? 11.0 : true_s;
+        double time_s = timebase_update(&timebase, 0, (int64_t)(host_s * 1e9));
+        ck_assert_double_le(time_s, host_s + 1e-9);
+        if (true_s > 11.5) {
+            ck_assert_double_eq_tol(time_s, true_s, 0.02);
+        }
+    }
+}
+
+END_TEST
+
 /* The clock starts again: time goes on from the arrivals, not from the past. */
 START_TEST(test_restart)
 {
@@ -216,6 +234,7 @@ int main(void)
     tcase_add_test(group, test_even_steps);
     tcase_add_test(group, test_without_clock);
     tcase_add_test(group, test_gap_without_clock);
+    tcase_add_test(group, test_frozen_host_without_clock);
     tcase_add_test(group, test_restart);
     tcase_add_test(group, test_frozen_host);
     suite_add_tcase(suite, group);
