@@ -320,7 +320,7 @@ START_TEST(damage_is_survived)
 {
     static uint8_t bytes[4096];
     size_t size = stream_make(bytes, sizeof bytes, 200);
-    check_damage_is_survived(DRIVER, NULL, bytes, size, 2000);
+    check_damage_is_survived(DRIVER, NULL, bytes, size, 500);
 }
 
 END_TEST

@@ -67,7 +67,7 @@ END_TEST
 START_TEST(numbers_equal_those_of_the_c_library)
 {
     uint64_t random = 99;
-    for (unsigned round = 0; round < 200000; round++) {
+    for (unsigned round = 0; round < 100000; round++) {
         char text[64];
         double number = ldexp((double)(int64_t)random_next(&random),
                               (int)(random_next(&random) % 60) - 90);
@@ -87,9 +87,11 @@ START_TEST(numbers_equal_those_of_the_c_library)
             break;
         }
         double value = NAN;
-        ck_assert_uint_eq(framing_number(text, (size_t)size, &value), (size_t)size);
+        bool is_whole = framing_number(text, (size_t)size, &value) == (size_t)size;
         double exact = strtod(text, NULL);
-        ck_assert_msg(fabs(value - exact) <= 1e-15 * fabs(exact), "%s: %.17g", text, value);
+        if (!is_whole || !(fabs(value - exact) <= 1e-15 * fabs(exact))) {
+            ck_abort_msg("%s: read as %.17g", text, value);
+        }
     }
 }
 
@@ -423,8 +425,8 @@ START_TEST(damage_is_survived)
 {
     static char text[8000];
     size_t size = stream_make(text, sizeof text, 200);
-    check_damage_is_survived(DRIVER, &STREAM_SETTINGS, text, size, 1000);
-    check_damage_is_survived(DRIVER, NULL, text, size, 1000);
+    check_damage_is_survived(DRIVER, &STREAM_SETTINGS, text, size, 300);
+    check_damage_is_survived(DRIVER, NULL, text, size, 300);
 }
 
 END_TEST
