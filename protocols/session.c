@@ -1,6 +1,5 @@
 #include "protocols/session.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,26 +240,6 @@ enum status session_pose_add(struct session *session, const struct pose *pose)
     }
     angles->time_s[angles->count] = pose->time_s;
     angles->count++;
-    return STATUS_OK;
-}
-
-enum status session_streams_set(struct session_sensor *sensor,
-                                const struct stream_info *streams, unsigned count)
-{
-    if (count > STREAM_MAX) {
-        return STATUS_BAD_INPUT;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        if (streams[i].channel_count == 0
-            || streams[i].channel_count > SAMPLE_CHANNEL_MAX) {
-            return STATUS_BAD_INPUT;
-        }
-    }
-    for (unsigned i = 0; i < count; i++) {
-        assert(sensor->streams[i].count == 0);
-        sensor->streams[i].info = streams[i];
-    }
-    sensor->stream_count = count;
     return STATUS_OK;
 }
 
