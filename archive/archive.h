@@ -1,12 +1,12 @@
-/* Session files (HDF5) and the folder that holds them. Everything HDF5 stays behind this door.
- * One thread. */
+/* Session files (HDF5) and the folder that holds them. Everything HDF5 stays behind this
+ * door. One thread. */
 #ifndef LIMBER_ARCHIVE_ARCHIVE_H
 #define LIMBER_ARCHIVE_ARCHIVE_H
 
 #include "protocols/session.h"
 
-/* Write a session file: PATH.part, closed, fsynced, opened again and verified, renamed, folder
- * fsynced; mode 0600. Same session, same bytes. Refuses to overwrite.
+/* Write a session file: PATH.part, closed, fsynced, opened again and verified, renamed,
+ * folder fsynced; mode 0600. Same session, same bytes. Refuses to overwrite.
  * @return STATUS_OK; STATUS_IO after one logged line; nothing is left at PATH then. */
 enum status archive_write(const struct session *session, const char *path);
 

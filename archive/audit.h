@@ -1,13 +1,14 @@
-/* Append-only trail of who did what in an archive: JSON lines in DIR/audit.jsonl, each with the
- * SHA-256 of the line before (clinical reference 5.5). One thread. */
+/* Append-only trail of who did what in an archive: JSON lines in DIR/audit.jsonl, each with
+ * the SHA-256 of the line before (clinical reference 5.5). One thread. */
 #ifndef LIMBER_ARCHIVE_AUDIT_H
 #define LIMBER_ARCHIVE_AUDIT_H
 
 #include "base/status.h"
 
 struct audit_entry {
-    const char *actor;  /* operator code, "limber" for the program itself */
-    const char *action; /* "session_closed", "session_recovered", "screening_override" ... */
+    const char *actor; /* operator code, "limber" for the program itself */
+    const char
+        *action; /* "session_closed", "session_recovered", "screening_override" ... */
     const char *object; /* session uuid or file */
     const char *digest; /* SHA-256 of the object after, "" = none */
     const char *reason; /* "" = none */

@@ -1,6 +1,6 @@
-/* Index of an archive folder in SQLite: a convenience that can always be rebuilt from the session
- * files. Layout: DIR/catalogue.sqlite, DIR/audit.jsonl, DIR/SUBJECT/STAMP_UUID8.h5 and, while a
- * session runs, DIR/SUBJECT/STAMP_UUID8.journal. One thread. */
+/* Index of an archive folder in SQLite: a convenience that can always be rebuilt from the
+ * session files. Layout: DIR/catalogue.sqlite, DIR/audit.jsonl, DIR/SUBJECT/STAMP_UUID8.h5
+ * and, while a session runs, DIR/SUBJECT/STAMP_UUID8.journal. One thread. */
 #ifndef LIMBER_ARCHIVE_CATALOGUE_H
 #define LIMBER_ARCHIVE_CATALOGUE_H
 
@@ -40,8 +40,8 @@ enum status catalogue_list(struct catalogue *catalogue, const char *subject,
 /* Read every session file of the folder again. */
 enum status catalogue_rebuild(struct catalogue *catalogue);
 
-/* 1 to 32 letters, digits, '-' or '_', starting with a letter or digit: a pseudonym that is a
- * safe folder name. */
+/* 1 to 32 letters, digits, '-' or '_', starting with a letter or digit: a pseudonym that is
+ * a safe folder name. */
 bool catalogue_subject_is_valid(const char *subject);
 
 #endif

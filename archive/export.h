@@ -5,14 +5,14 @@
 #include "archive/catalogue.h"
 
 struct export_settings {
-    const char *archive;  /* folder */
-    const char *subject;  /* NULL = all */
-    bool deidentify;      /* no serials, dates, free text, ports */
-    const char *out;      /* folder to create; must not exist or be empty */
+    const char *archive; /* folder */
+    const char *subject; /* NULL = all */
+    bool deidentify;     /* no serials, dates, free text, ports */
+    const char *out;     /* folder to create; must not exist or be empty */
 };
 
 struct export_format {
-    const char *name;  /* "csv" */
+    const char *name; /* "csv" */
     const char *title;
     enum status (*write)(const struct export_settings *settings);
 };
