@@ -1,5 +1,6 @@
-/* What the person is asked to do: one stretch, as read from YAML. Plain values after reading;
- * any thread. Degrees only in names that end in _deg: this is what clinicians write. */
+/* What the person is asked to do: one stretch, as read from YAML. Plain values after
+ * reading; any thread. Degrees only in names that end in _deg: this is what clinicians
+ * write. */
 #ifndef LIMBER_PROTOCOLS_PROTOCOL_H
 #define LIMBER_PROTOCOLS_PROTOCOL_H
 
@@ -37,6 +38,8 @@ struct protocol_zone {
 };
 
 struct protocol_cues {
+    char setup[PROTOCOL_TEXT_SIZE]; /* start posture of this side; "" = that of the stretch
+                                     */
     char move_in[PROTOCOL_TEXT_SIZE];
     char hold[PROTOCOL_TEXT_SIZE]; /* cycles: during the movement */
     char move_out[PROTOCOL_TEXT_SIZE];
@@ -47,26 +50,28 @@ struct protocol_part {
     char id[PROTOCOL_ID_SIZE];
     char title[PROTOCOL_TEXT_SIZE];
     enum protocol_part_kind kind;
-    bool has_sides;                 /* false: once, SIDE_BOTH; true: left then right */
+    bool has_sides;                   /* false: once, SIDE_BOTH; true: left then right */
     enum measure measure[SIDE_COUNT]; /* primary, by side */
-    double sign[SIDE_COUNT];        /* +1 or -1: further = larger after multiplying */
+    double sign[SIDE_COUNT];          /* +1 or -1: further = larger after multiplying */
     enum measure secondary[PROTOCOL_SECONDARY_MAX];
     unsigned secondary_count;
-    unsigned practice_reps;         /* default 3 */
-    unsigned reps;                  /* holds per side, or cycles */
-    unsigned reps_min;              /* accepted dose */
+    unsigned practice_reps; /* default 3 */
+    unsigned reps;          /* holds per side, or cycles */
+    unsigned reps_min;      /* accepted dose */
     unsigned reps_max;
-    double hold_s;                  /* target; holds only */
+    double hold_s; /* target; holds only */
     double hold_min_s;
     double hold_max_s;
-    double cycle_s;                 /* tempo target; cycles only */
+    double cycle_s; /* tempo target; cycles only */
     double cycle_min_s;
     double cycle_max_s;
-    double move_s;                  /* cued time of a move in or out, default 4 */
-    double rest_s;                  /* between repetitions, default 10 */
-    double rest_side_s;             /* between sides, default 20 */
-    double expected_min_deg;        /* plausible peak or range (2.8) */
+    double move_s;           /* cued time of a move in or out, default 4 */
+    double rest_s;           /* between repetitions, default 10 */
+    double rest_side_s;      /* between sides, default 20 */
+    double expected_min_deg; /* plausible peak or range (2.8) */
     double expected_max_deg;
+    double onset_deg;  /* leaving the start posture: default 5, less for small ranges */
+    double return_deg; /* back in the start posture: default 8 */
     struct protocol_zone zone;
     struct protocol_cues cues[SIDE_COUNT]; /* by side; SIDE_BOTH without sides */
 };
@@ -90,10 +95,10 @@ struct protocol {
     enum posture posture;
     unsigned roles_required; /* bits 1u << role */
     unsigned roles_optional;
-    double countdown_s; /* default 3 */
-    bool drop_if_pregnant_or_dizzy; /* screening R13 drops it by default */
-    char setup[PROTOCOL_TEXT_SIZE]; /* cue: how to take the start posture */
-    char finish[PROTOCOL_TEXT_SIZE];/* cue: how to leave it safely */
+    double countdown_s;              /* default 3 */
+    bool drop_if_pregnant_or_dizzy;  /* screening R13 drops it by default */
+    char setup[PROTOCOL_TEXT_SIZE];  /* cue: how to take the start posture */
+    char finish[PROTOCOL_TEXT_SIZE]; /* cue: how to leave it safely */
     char can_tell[2 * PROTOCOL_TEXT_SIZE];
     char cannot_tell[2 * PROTOCOL_TEXT_SIZE];
     char watch_for[2 * PROTOCOL_TEXT_SIZE];
@@ -102,7 +107,7 @@ struct protocol {
     struct protocol_guard guard;
     struct protocol_part parts[PROTOCOL_PART_MAX];
     unsigned part_count;
-    char *text;       /* the YAML as read, owned; NULL when built in code */
+    char *text; /* the YAML as read, owned; NULL when built in code */
     size_t text_size;
 };
 
@@ -113,10 +118,12 @@ struct protocol {
 enum status protocol_parse(const char *path, const char *text, size_t size,
                            struct protocol *protocol);
 
-/* Read a file; STATUS_NOT_FOUND or STATUS_IO after one logged line, else as protocol_parse. */
+/* Read a file; STATUS_NOT_FOUND or STATUS_IO after one logged line, else as protocol_parse.
+ */
 enum status protocol_read(const char *path, struct protocol *protocol);
 
-/* One of the seven built-in protocols by id, or a file when the name holds '/' or ends in .yaml. */
+/* One of the seven built-in protocols by id, or a file when the name holds '/' or ends in
+ * .yaml. */
 enum status protocol_find(const char *name, struct protocol *protocol);
 
 /* Ids of the built-in protocols, in the order of clinical reference 2.8; count is 7.

@@ -1,6 +1,7 @@
-/* The phase machine of a session: guides through the stretches, detects holds and repetitions as
- * they happen, credits time only while there is data, and says what to show. Pure: time comes in
- * with poses and ticks; no allocation after init. One thread. (Clinical reference 2.2.) */
+/* The phase machine of a session: guides through the stretches, detects holds and
+ * repetitions as they happen, credits time only while there is data, and says what to show.
+ * Pure: time comes in with poses and ticks; no allocation after init. One thread. (Clinical
+ * reference 2.2.) */
 #ifndef LIMBER_PROTOCOLS_RUNNER_H
 #define LIMBER_PROTOCOLS_RUNNER_H
 
@@ -11,6 +12,7 @@
 #include "protocols/event.h"
 #include "protocols/guard.h"
 #include "protocols/protocol.h"
+#include "protocols/runner_view.h"
 
 enum {
     RUNNER_STRETCH_MAX = 8,
@@ -18,83 +20,24 @@ enum {
     RUNNER_PRACTICE_MAX = 8
 };
 
-enum phase {
-    PHASE_ALIGN,     /* neutral pose, then functional moves; once per session */
-    PHASE_SETUP,     /* take the start posture, be still */
-    PHASE_READY,     /* countdown, cue; waits for movement */
-    PHASE_MOVE_IN,
-    PHASE_HOLD,
-    PHASE_MOVE_OUT,
-    PHASE_CYCLE,
-    PHASE_REST,
-    PHASE_PAUSED,
-    PHASE_ABORTED,
-    PHASE_DONE,
-    PHASE_COUNT
-};
-
-/* "ALIGN", "SETUP", "READY", "MOVE_IN" ... as in files and on the page. */
-const char *phase_text(enum phase phase);
-
-enum sensor_state {
-    SENSOR_STARTING, /* no sample yet */
-    SENSOR_OK,
-    SENSOR_STALLED, /* silent for 0.5 s */
-    SENSOR_UNPLUGGED
-};
-
-const char *sensor_state_text(enum sensor_state state);
-
-enum zone_state {
-    ZONE_NONE, /* no data */
-    ZONE_BELOW,
-    ZONE_NEAR,
-    ZONE_IN,
-    ZONE_OVER
-};
-
 struct runner_settings {
     const struct protocol *protocols; /* borrowed; in the order to do them */
     unsigned protocol_count;
-    unsigned worn;            /* bits 1u << role */
-    bool align;               /* true: guided alignment first; false: nominal placement only
-                               * (a neutral still pose is still taken) */
-    double stall_s;           /* default 0.5 */
-    double pause_s;           /* default 2.0: a stalled required sensor pauses */
-    double setup_timeout_s;   /* give up waiting for a still start posture; 0 = never */
-    double onset_timeout_s;   /* no movement after READY for so long: the repetition is skipped;
-                               * 0 = never (recorded data need a limit, people do not) */
+    unsigned worn;    /* bits 1u << role */
+    bool align;       /* true: guided alignment first; false: nominal placement only
+                       * (a neutral still pose is still taken) */
+    bool auto_resume; /* default true: a pause for a silent sensor ends by itself after 2 s
+                       * of good data, one for speed after 10 s; others need "resume" */
+    int pain_start;   /* 0 .. 10 before the session; default -1: the first mark counts */
+    double stall_s;   /* default 0.5 */
+    double pause_s;   /* default 2.0: a stalled required sensor pauses */
+    double setup_timeout_s; /* give up waiting for a still start posture; 0 = never */
+    double
+        onset_timeout_s; /* no movement after READY for so long: the repetition is skipped;
+                          * 0 = never (recorded data need a limit, people do not) */
 };
 
 extern const struct runner_settings runner_default_settings;
-
-/* What to show now. Texts are borrowed from the protocols or static. */
-struct runner_view {
-    enum phase phase;
-    enum phase phase_before; /* PAUSED: where it will go on */
-    unsigned stretch;
-    unsigned part;
-    unsigned repetition;     /* from 1; 0 = practice */
-    unsigned repetition_count;
-    unsigned practice;       /* practice repetition from 1; 0 = not practising */
-    enum side side;
-    const char *cue;
-    const char *next;        /* what comes next, plain words */
-    enum measure measure;
-    double angle_deg;        /* of the primary measure, signed so that further is larger; NaN */
-    double rate_deg_s;
-    enum zone_state zone;
-    double zone_low_deg;     /* NaN until the zone is known */
-    double zone_high_deg;
-    double hold_credited_s;
-    double hold_target_s;
-    double rest_left_s;
-    unsigned cycle_done;
-    unsigned cycle_target;
-    enum guard_level guard;
-    const char *reason;      /* why paused or aborted, plain words; "" otherwise */
-    enum pipeline_stage stage; /* what the pipeline should do now */
-};
 
 /* A completed part of a stretch, kept for the session record. */
 struct runner_zone {
@@ -102,6 +45,31 @@ struct runner_zone {
     double low_deg;
     double high_deg;
     double start_deg; /* primary angle in the start posture */
+};
+
+/* Private: why the session is paused. */
+enum runner_pause {
+    RUNNER_PAUSE_NONE,
+    RUNNER_PAUSE_OPERATOR,
+    RUNNER_PAUSE_SENSOR,
+    RUNNER_PAUSE_GUARD,
+    RUNNER_PAUSE_PAIN
+};
+
+/* Private: what follows a rest. */
+enum runner_step {
+    RUNNER_STEP_REPETITION,
+    RUNNER_STEP_SIDE,
+    RUNNER_STEP_PART,
+    RUNNER_STEP_STRETCH,
+    RUNNER_STEP_DONE
+};
+
+/* Private: a sensor as the watchdog sees it. */
+struct runner_sensor {
+    enum sensor_state state;
+    double newest_s;   /* newest sample seen */
+    double ok_since_s; /* start of the present run of data */
 };
 
 struct runner {
@@ -114,29 +82,46 @@ struct runner {
     struct guard guard;
     struct hold hold;
     struct repetition repetition;
-    enum sensor_state sensors[ROLE_COUNT];
-    double sensor_since_s[ROLE_COUNT];
-    double now_s;
+    struct runner_sensor sensors[ROLE_COUNT];
+    bool started;
+    double pose_s; /* time of the newest pose; NaN = none */
+    double tick_s; /* time of the first tick; NaN = none */
     double phase_since_s;
-    double condition_since_s; /* start of the run of good samples the phase waits for */
-    double stage_since_s;
-    unsigned stage_step;
+    double stage_since_s; /* alignment: since when this step runs */
+    double still_since_s; /* start of the present still run; NaN = moving */
+    double back_since_s;  /* start of the run back in the start posture; NaN = away */
+    double out_since_s;   /* HOLD: since when out of the zone; NaN = in */
+    unsigned align_step;
+    unsigned align_retries;
+    unsigned excursions; /* alignment moves counted */
+    bool is_out;         /* inside an alignment move */
+    double neutral_rad[MEASURE_COUNT];
+    bool is_armed;  /* READY: movement may begin */
+    bool has_start; /* start_deg is known for this part and side */
+    double start_deg;
+    double peak_deg; /* of this movement */
+    double peak_s;
     double practice_peaks[RUNNER_PRACTICE_MAX];
     unsigned practice_count;
-    double peak_deg;
-    double start_deg;
-    double credited_before_s; /* credited before a pause */
+    double credited_before_s; /* of finished holds of this repetition */
+    unsigned cycles_before;   /* counted before a pause */
+    enum runner_step step;    /* after the present rest */
+    bool is_finish;           /* the rest that ends a stretch */
+    bool is_returning;        /* MOVE_OUT after a pause: then the repetition begins anew */
+    enum runner_pause pause;
+    unsigned guard_pauses;
+    unsigned cautions; /* since the last pause for speed */
     int pain_first;
     int pain_last;
-    unsigned caution_count;
-    enum phase paused_phase;
+    int pain_before; /* what undo goes back to */
+    bool can_undo;
     char reason[96];
     char next[PROTOCOL_TEXT_SIZE];
     char cue[PROTOCOL_TEXT_SIZE];
 };
 
-/* @return STATUS_OK; STATUS_BAD_INPUT after one logged line: a protocol needs a role that nobody
- *         wears, or there are too many protocols. */
+/* @return STATUS_OK; STATUS_BAD_INPUT after one logged line: a protocol needs a role that
+ * nobody wears, or there are too many protocols. */
 enum status runner_init(struct runner *runner, const struct runner_settings *settings);
 
 /* Take one pose. */
@@ -150,8 +135,10 @@ void runner_tick(struct runner *runner, double time_s, const double newest_s[ROL
 /* The port of a role was lost (false) or opened (true). */
 void runner_link(struct runner *runner, double time_s, enum role role, bool is_open);
 
-/* Operator or patient: "pause", "resume", "stop", "skip", "redo", "undo", "sharp_pain", "pain N",
- * "note TEXT", "guard_ack".
+/* Operator or patient: "pause", "resume" (refused until all required sensors have sent for
+ * 2 s), "stop", "skip" (this step), "redo" (in a rest: the last repetition again), "undo"
+ * (the last pain mark), "sharp_pain" (ends the session), "pain N" (6 or more ends it, 2
+ * more than at the start pauses), "note TEXT", "guard_ack" (ends a pause for speed).
  * @return STATUS_OK; STATUS_REFUSED when not allowed now; STATUS_BAD_INPUT when unknown. */
 enum status runner_input(struct runner *runner, double time_s, const char *text);
 
