@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 #include <strings.h>
@@ -120,10 +121,10 @@ static void screening_text(const struct session *session, char *text, size_t siz
         not_asked += answer == SCREENING_NOT_ASKED;
         if (answer == SCREENING_YES || answer == SCREENING_BOTH) {
             words_append(text, size, "%s%s",
-                         count++ > 0 ? "; " : "Yes to: ", screening_question(i + 1));
+                         count++ > 0 ? " " : "Yes to: ", screening_question(i + 1));
         }
     }
-    words_append(text, size, "%s", count > 0 ? ". " : "No question answered yes. ");
+    words_append(text, size, "%s", count > 0 ? " " : "No question answered yes. ");
     if (not_asked > 0) {
         words_append(text, size, "%u of %d questions not asked. ", not_asked,
                      SCREENING_QUESTION_COUNT);
@@ -140,7 +141,7 @@ static void guard_text(const struct session *session, char *text, size_t size)
 {
     unsigned cautions = event_count(session, EVENT_GUARD, "caution");
     unsigned stops = event_count(session, EVENT_GUARD, "stop");
-    words_append(text, size, "Speed guard: %u cautions, %u stops. ", cautions, stops);
+    words_append(text, size, "Speed guard: cautions %u, stops %u. ", cautions, stops);
 }
 
 static void pain_text(const struct session *session, char *text, size_t size)
@@ -157,7 +158,7 @@ static void pain_text(const struct session *session, char *text, size_t size)
     }
     unsigned sharp = event_count(session, EVENT_PAIN, "sharp");
     if (sharp > 0) {
-        words_append(text, size, " Sharp pain: %u times.", sharp);
+        words_append(text, size, " Sharp pain reported: %u.", sharp);
     }
 }
 
@@ -265,7 +266,9 @@ static void add_quality(struct document *document, const struct session *session
     words_append(title, sizeof title, "Data quality: grade %c",
                  session->grade ? session->grade : '-');
     if (session->grade_reason[0] != '\0') {
-        words_append(text, sizeof text, "%s. ", session->grade_reason);
+        words_append(text, sizeof text, "%c%s. ",
+                     toupper((unsigned char)session->grade_reason[0]),
+                     session->grade_reason + 1);
     }
     coverage_text(session, text, sizeof text);
     sensor_text(session, text, sizeof text);
@@ -316,11 +319,11 @@ static void guard_limits(const struct session *session, char *text, size_t size)
             continue;
         }
         if (before) {
-            words_append(text, size, " %s: ", words_stretch(protocol, name));
+            words_append(text, size, " Other in %s. ", words_stretch(protocol, name));
         }
         words_append(
             text, size,
-            "forward and back %g / %g deg/s, turning and side %g / %g deg/s, any segment "
+            "Forward and back %g / %g deg/s, turning and side %g / %g deg/s, any segment "
             "%g / %g deg/s (caution after %g s / stop after %g s).",
             guard->sagittal_caution_deg_s, guard->sagittal_stop_deg_s,
             guard->axial_caution_deg_s, guard->axial_stop_deg_s,
@@ -435,10 +438,10 @@ enum status report_clinician(const struct session *const *sessions, size_t count
     clinician_round_table(document, session);
     clinician_error_table(document, session);
     clinician_withheld_table(document, session);
-    clinician_other_table(document, session);
     add_notes(document, session);
     add_method(document, session);
     add_end(document, file_hash);
+    clinician_other_table(document, session);
     status = document_status(document);
     if (status) {
         document_destroy(document);

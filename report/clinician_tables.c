@@ -1,4 +1,5 @@
 /* Tables of the clinician report. */
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -13,8 +14,8 @@ static const double Z95 = 1.96;
 enum {
     WITHHELD_ROW_MAX = 40,
     SOURCE_MAX = 8,
-    ROUND_MAX = 64, /* repetitions of a part looked for */
-    REASON_SIZE = 256
+    REASON_SIZE = 256,
+    LIST_SIZE = 768
 };
 
 /* What stands in the key table, with its short name. */
@@ -56,13 +57,15 @@ static void label_of(const struct session *session, const struct metric *metric,
     if (is_in_stretch(session, metric)) {
         const struct protocol *protocol = &session->stretches[metric->stretch].protocol;
         char stretch[WORDS_LABEL_SIZE];
-        words_append(text, size, "%s, ", words_stretch(protocol, stretch));
+        words_append(text, size, "%s, ", words_stretch_brief(protocol, stretch));
         if (protocol->part_count > 1) {
             words_append(text, size, "%s, ", protocol->parts[metric->part].id);
         }
     }
-    words_append(text, size, "%s%s%s", name, metric->side == SIDE_BOTH ? "" : ", ",
-                 words_side(metric->side));
+    /* The name follows a comma where there is a stretch. */
+    char first = text[0] != '\0' ? (char)tolower((unsigned char)name[0]) : name[0];
+    words_append(text, size, "%c%s%s%s", first, name + 1,
+                 metric->side == SIDE_BOTH ? "" : ", ", words_side(metric->side));
 }
 
 /* First cell of a row: label, measure, unit. */
@@ -72,9 +75,12 @@ static void label_cell(struct document *document, const struct session *session,
     char label[2 * WORDS_LABEL_SIZE] = "";
     label_of(session, metric, name, label, sizeof label);
     document_cell(document, DOCUMENT_PLAIN, "%s", label);
-    if (is_angle(metric) && metric->measure < MEASURE_COUNT) {
-        document_run(document, DOCUMENT_QUIET, " %s",
-                     measure_info_get(metric->measure)->title);
+    /* A difference of sides belongs to both. */
+    if (is_angle(metric) && metric->measure < MEASURE_COUNT
+        && metric->id != METRIC_SIDE_DIFFERENCE) {
+        char measure[WORDS_LABEL_SIZE];
+        document_run(document, DOCUMENT_QUIET, ", %s",
+                     words_measure(metric->measure, measure));
     }
     document_run(document, DOCUMENT_QUIET, " %s", unit_of(metric));
 }
@@ -195,16 +201,49 @@ static bool has_ranges(const struct session *session)
     return false;
 }
 
+/* Other planes than that of the primary angle are poor to moderate in reliability (3.3;
+ * Bailes 2024). */
+static bool is_low_confidence(const struct session *session, const struct metric *metric)
+{
+    if (!is_in_stretch(session, metric) || metric->measure >= MEASURE_COUNT) {
+        return false;
+    }
+    const struct protocol_part *part =
+        &session->stretches[metric->stretch].protocol.parts[metric->part];
+    enum side side =
+        part->has_sides && metric->side == SIDE_BOTH ? SIDE_RIGHT : metric->side;
+    enum measure primary = part->measure[side];
+    return primary < MEASURE_COUNT
+           && measure_info_get(primary)->plane != measure_info_get(metric->measure)->plane;
+}
+
+static bool is_cycle(const struct session *session, const struct metric *metric)
+{
+    return is_in_stretch(session, metric)
+           && session->stretches[metric->stretch].protocol.parts[metric->part].kind
+                  == PROTOCOL_CYCLE;
+}
+
 static bool is_key(const struct session *session, const struct metric *metric)
 {
-    return metric->repetition == 0 && KEY_NAMES[metric->id]
-           && (metric->id != METRIC_OBSERVED_RANGE || !has_ranges(session));
+    if (metric->repetition != 0 || !KEY_NAMES[metric->id]) {
+        return false;
+    }
+    if (metric->id == METRIC_OBSERVED_RANGE) {
+        return !has_ranges(session);
+    }
+    if (metric->id == METRIC_REPETITION_COUNT) {
+        return is_cycle(session, metric);
+    }
+    return metric->id != METRIC_RANGE_OF_MOTION || !is_low_confidence(session, metric);
 }
 
 void clinician_key_table(struct document *document, const struct session *const *sessions,
                          size_t count)
 {
-    static const char *const columns[] = {"L, both", "Right", "Change", "MDC95"};
+    static const char *const columns[] = {"L,\xC2\xA0"
+                                          "both",
+                                          "Right", "Change", "MDC95"};
     const struct session *session = sessions[count - 1];
     const char *sources[SOURCE_MAX] = {0};
     document_section_open(document, "Key results");
@@ -359,11 +398,12 @@ static void error_row(struct document *document, const struct session_stretch *s
                             error->skin_rad};
     double square = 0.0;
     char stretch_name[WORDS_LABEL_SIZE];
+    char measure_name[WORDS_LABEL_SIZE];
     char number[WORDS_NUMBER_SIZE];
     document_row(document);
     document_cell(document, DOCUMENT_PLAIN, "%s,",
-                  words_stretch(&stretch->protocol, stretch_name));
-    document_run(document, DOCUMENT_QUIET, " %s", measure_info_get(measure)->title);
+                  words_stretch_brief(&stretch->protocol, stretch_name));
+    document_run(document, DOCUMENT_QUIET, " %s", words_measure(measure, measure_name));
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         square += parts[i] * parts[i];
         document_cell(document, DOCUMENT_PLAIN, "%s",
@@ -410,27 +450,41 @@ void clinician_error_table(struct document *document, const struct session *sess
     document_close(document);
 }
 
-/* True if an earlier row says the same for another repetition. */
-static bool is_repeated(const struct session *session, size_t index)
+/* True for values of the same part and side that are withheld for the same reason. */
+static bool is_same_reason(const struct metric *a, const struct metric *b)
 {
-    const struct metric *metric = &session->metrics[index];
-    for (size_t i = 0; i < index; i++) {
-        const struct metric *other = &session->metrics[i];
-        if (other->id == metric->id && other->stretch == metric->stretch
-            && other->part == metric->part && other->side == metric->side
-            && other->measure == metric->measure
-            && strcmp(other->withheld, metric->withheld) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return a->stretch == b->stretch && a->part == b->part && a->side == b->side
+           && strcmp(a->withheld, b->withheld) == 0;
 }
 
+static bool is_first_of_reason(const struct session *session, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (is_same_reason(&session->metrics[i], &session->metrics[index])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* All values withheld for one reason, each named once. */
 static void withheld_row(struct document *document, const struct session *session,
                          const struct metric *metric)
 {
+    bool is_named[METRIC_COUNT] = {false};
+    char names[LIST_SIZE] = "";
+    char label[LIST_SIZE] = "";
+    for (size_t i = 0; i < session->metric_count; i++) {
+        const struct metric *other = &session->metrics[i];
+        if (is_same_reason(metric, other) && !is_named[other->id]) {
+            is_named[other->id] = true;
+            words_append(names, sizeof names, "%s%s", names[0] != '\0' ? "; " : "",
+                         metric_definition_get(other->id)->title);
+        }
+    }
+    label_of(session, metric, names, label, sizeof label);
     document_row(document);
-    label_cell(document, session, metric, metric_definition_get(metric->id)->title);
+    document_cell(document, DOCUMENT_PLAIN, "%s", label);
     document_cell(document, DOCUMENT_PLAIN, "%s", metric->withheld);
 }
 
@@ -439,17 +493,17 @@ void clinician_withheld_table(struct document *document, const struct session *s
     size_t count = 0;
     document_section_open(document, "Withheld values");
     for (size_t i = 0; i < session->metric_count; i++) {
-        if (session->metrics[i].withheld[0] == '\0' || is_repeated(session, i)) {
+        const struct metric *metric = &session->metrics[i];
+        if (metric->withheld[0] == '\0' || !is_first_of_reason(session, i)) {
             continue;
         }
-        if (count == 0) {
+        if (count++ == 0) {
             document_table_open(document, "No number is better than a wrong one.");
-            document_column(document, "Measure", false);
+            document_column(document, "Measures", false);
             document_column(document, "Reason", false);
         }
-        count++;
         if (count <= WITHHELD_ROW_MAX) {
-            withheld_row(document, session, &session->metrics[i]);
+            withheld_row(document, session, metric);
         }
     }
     if (count > 0) {
@@ -470,22 +524,6 @@ static bool is_other(const struct session *session, const struct metric *metric)
            && !IS_SAFETY[metric->id];
 }
 
-/* Secondary planes are poor to moderate in reliability (3.3; Bailes 2024). */
-static const char *confidence_of(const struct session *session, const struct metric *metric)
-{
-    if (!is_in_stretch(session, metric) || metric->measure >= MEASURE_COUNT
-        || metric->side >= SIDE_COUNT) {
-        return "";
-    }
-    enum measure primary = session->stretches[metric->stretch]
-                               .protocol.parts[metric->part]
-                               .measure[metric->side];
-    bool is_same_plane =
-        primary < MEASURE_COUNT
-        && measure_info_get(primary)->plane == measure_info_get(metric->measure)->plane;
-    return is_same_plane ? "" : "secondary, low confidence";
-}
-
 void clinician_other_table(struct document *document, const struct session *session)
 {
     bool is_open = false;
@@ -496,7 +534,7 @@ void clinician_other_table(struct document *document, const struct session *sess
         }
         if (!is_open) {
             is_open = true;
-            document_section_open(document, "Further values");
+            document_section_open(document, "Appendix: further values");
             document_table_open(document, "Over all repetitions of a part, \xC2\xB1 95 %.");
             document_column(document, "Measure", false);
             document_column(document, "Value", true);
@@ -507,7 +545,9 @@ void clinician_other_table(struct document *document, const struct session *sess
         label_cell(document, session, metric, metric_definition_get(metric->id)->title);
         value_cell(document, metric, 1);
         document_cell(document, DOCUMENT_PLAIN, "%.1f", 100.0 * metric->coverage);
-        document_cell(document, DOCUMENT_QUIET, "%s", confidence_of(session, metric));
+        document_cell(document, DOCUMENT_QUIET, "%s",
+                      is_low_confidence(session, metric) ? "secondary, low confidence"
+                                                         : "");
     }
     if (is_open) {
         document_close(document);

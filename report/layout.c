@@ -10,7 +10,7 @@
 /* Measures of report.css for dense sheets, in mm (1 px = 0.2646 mm), checked in a browser:
  * text of 13.4 px on lines of 18.2 px. */
 static const double LINE_MM = 4.85;
-static const double CHARACTER_MM = 1.95;
+static const double CHARACTER_MM = 1.76;
 static const double HEADING_MM = 6.4;
 static const double GAP_MM = 2.3;
 static const double ROW_EXTRA_MM = 1.4;

@@ -15,15 +15,15 @@ const char *progress_reason_text(enum progress_reason reason)
     case PROGRESS_FIRST_TIME:
         return "first time";
     case PROGRESS_PLACEMENT:
-        return "sensors placed differently";
+        return "other placement";
     case PROGRESS_VERSION:
-        return "other protocol version";
+        return "other version";
     case PROGRESS_QUALITY:
-        return "data quality too low";
+        return "low data quality";
     case PROGRESS_WITHHELD:
         return "no value";
     case PROGRESS_NO_LIMIT:
-        return "no MDC95 defined";
+        return "no MDC95";
     }
     return "";
 }

@@ -15,7 +15,7 @@ enum progress_reason {
     PROGRESS_NO_LIMIT    /* no smallest detectable change is defined */
 };
 
-/* For clinicians: "arms differ" style, in brackets behind "cannot compare". */
+/* For clinicians: "other placement"; stands in brackets behind "cannot compare". */
 const char *progress_reason_text(enum progress_reason reason);
 
 struct progress {

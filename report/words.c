@@ -14,19 +14,20 @@ static const char *const MONTHS[12] = {
     "July",    "August",   "September", "October", "November", "December",
 };
 
-struct plain_name {
+struct stretch_name {
     const char *protocol_id;
-    const char *name;
+    const char *brief; /* for tables */
+    const char *plain; /* for patients, in the middle of a sentence */
 };
 
-static const struct plain_name PLAIN_NAMES[] = {
-    {"knee_to_chest_rock", "knee hug"},
-    {"seated_spinal_twist", "twist"},
-    {"cat_cow", "cat-cow"},
-    {"bridge", "bridge"},
-    {"couch_decompression", "couch rest"},
-    {"standing_forward_bend", "forward bend"},
-    {"childs_pose", "child's pose"},
+static const struct stretch_name STRETCH_NAMES[] = {
+    {"knee_to_chest_rock", "Knee to chest", "knee hug"},
+    {"seated_spinal_twist", "Twist", "twist"},
+    {"cat_cow", "Cat-cow", "cat-cow"},
+    {"bridge", "Bridge", "bridge"},
+    {"couch_decompression", "Couch", "couch rest"},
+    {"standing_forward_bend", "Forward bend", "forward bend"},
+    {"childs_pose", "Child's pose", "child's pose"},
 };
 
 struct reference {
@@ -125,26 +126,57 @@ void words_append(char *text, size_t size, const char *format, ...)
     va_end(arguments);
 }
 
-const char *words_stretch(const struct protocol *protocol, char out[WORDS_LABEL_SIZE])
+/* The text up to a bracket, which only explains. */
+static void copy_before_bracket(const char *text, char out[WORDS_LABEL_SIZE])
 {
-    const char *title = protocol->title[0] != '\0' ? protocol->title : protocol->id;
-    size_t length = strcspn(title, "(");
-    while (length > 0 && title[length - 1] == ' ') {
+    size_t length = strcspn(text, "(");
+    while (length > 0 && text[length - 1] == ' ') {
         length--;
     }
-    snprintf(out, WORDS_LABEL_SIZE, "%.*s", (int)length, title);
+    snprintf(out, WORDS_LABEL_SIZE, "%.*s", (int)length, text);
+}
+
+const char *words_stretch(const struct protocol *protocol, char out[WORDS_LABEL_SIZE])
+{
+    copy_before_bracket(protocol->title[0] != '\0' ? protocol->title : protocol->id, out);
+    return out;
+}
+
+static const struct stretch_name *name_find(const struct protocol *protocol)
+{
+    for (size_t i = 0; i < sizeof STRETCH_NAMES / sizeof STRETCH_NAMES[0]; i++) {
+        if (strcmp(STRETCH_NAMES[i].protocol_id, protocol->id) == 0) {
+            return &STRETCH_NAMES[i];
+        }
+    }
+    return NULL;
+}
+
+const char *words_stretch_brief(const struct protocol *protocol, char out[WORDS_LABEL_SIZE])
+{
+    const struct stretch_name *name = name_find(protocol);
+    if (!name) {
+        return words_stretch(protocol, out);
+    }
+    snprintf(out, WORDS_LABEL_SIZE, "%s", name->brief);
     return out;
 }
 
 const char *words_stretch_plain(const struct protocol *protocol, char out[WORDS_LABEL_SIZE])
 {
-    for (size_t i = 0; i < sizeof PLAIN_NAMES / sizeof PLAIN_NAMES[0]; i++) {
-        if (strcmp(PLAIN_NAMES[i].protocol_id, protocol->id) == 0) {
-            snprintf(out, WORDS_LABEL_SIZE, "%s", PLAIN_NAMES[i].name);
-            return out;
-        }
+    const struct stretch_name *name = name_find(protocol);
+    if (!name) {
+        return words_stretch(protocol, out);
     }
-    return words_stretch(protocol, out);
+    snprintf(out, WORDS_LABEL_SIZE, "%s", name->plain);
+    return out;
+}
+
+const char *words_measure(enum measure measure, char out[WORDS_LABEL_SIZE])
+{
+    copy_before_bracket(measure_info_get(measure)->title, out);
+    out[0] = (char)tolower((unsigned char)out[0]);
+    return out;
 }
 
 const char *words_side(enum side side)

@@ -38,6 +38,13 @@ void words_append(char *text, size_t size, const char *format, ...) WORDS_FORMAT
 /* Name of a stretch for clinicians: the title without what stands in brackets. */
 const char *words_stretch(const struct protocol *protocol, char out[WORDS_LABEL_SIZE]);
 
+/* Shorter, for tables: "Forward bend". */
+const char *words_stretch_brief(const struct protocol *protocol,
+                                char out[WORDS_LABEL_SIZE]);
+
+/* Name of a measure without its signs: "low back, side bend". */
+const char *words_measure(enum measure measure, char out[WORDS_LABEL_SIZE]);
+
 /* Name of a stretch for patients, lower case: "forward bend". */
 const char *words_stretch_plain(const struct protocol *protocol,
                                 char out[WORDS_LABEL_SIZE]);

@@ -131,10 +131,10 @@ START_TEST(clinician_report_says_all_it_must)
         "DORSAL",
         "limber 0.1.0",
         "definitions 1",
-        "Speed guard: 1 cautions, 0 stops.",
+        "Speed guard: cautions 1, stops 0.",
         "Pain before 3, highest 3, after 2.",
         "Data quality: grade B",
-        "one sensor was silent",
+        "One sensor was silent",
         "Lost samples: 240 of 60240",
         "Sensor stalls: 1",
         "alignment B, sensor 6 deg off the guide",
@@ -145,7 +145,7 @@ START_TEST(clinician_report_says_all_it_must)
         "guard caution, hold short",
         "hold shorter than 30 s: no breathing rate",
         "Twists with a round back on the left.",
-        "forward and back 30 / 60 deg/s, turning and side 20 / 40 deg/s, any segment 60 / "
+        "Forward and back 30 / 60 deg/s, turning and side 20 / 40 deg/s, any segment 60 / "
         "120",
         "Which vertebra turned.",
         "Signature",
