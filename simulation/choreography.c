@@ -199,13 +199,17 @@ static const struct posture_table FORWARD_BEND = {{
     [CHANNEL_HEIGHT_M] = -0.03,
 }};
 
+/* A hanging trunk swings about the line of sight: near the horizontal that is a turn about
+ * its long axis, to the left when it swings to the right. */
 static const struct posture_table SWAYED_RIGHT = {{
     [CHANNEL_PELVIS_PITCH] = 50.0,
-    [CHANNEL_PELVIS_SIDE] = 3.0,
+    [CHANNEL_PELVIS_ROLL] = -4.0,
     [CHANNEL_LUMBAR_FLEXION] = 45.0,
-    [CHANNEL_LUMBAR_LATERAL] = 12.0,
+    [CHANNEL_LUMBAR_LATERAL] = 6.0,
+    [CHANNEL_LUMBAR_ROTATION] = -8.0,
     [CHANNEL_UPPER_FLEXION] = 12.0,
-    [CHANNEL_UPPER_LATERAL] = 4.0,
+    [CHANNEL_UPPER_LATERAL] = 2.0,
+    [CHANNEL_UPPER_ROTATION] = -2.0,
     [CHANNEL_HIP_FLEXION_L] = 56.0,
     [CHANNEL_HIP_FLEXION_R] = 56.0,
     [CHANNEL_KNEE_FLEXION_L] = 12.0,
@@ -216,11 +220,13 @@ static const struct posture_table SWAYED_RIGHT = {{
 
 static const struct posture_table SWAYED_LEFT = {{
     [CHANNEL_PELVIS_PITCH] = 50.0,
-    [CHANNEL_PELVIS_SIDE] = -3.0,
+    [CHANNEL_PELVIS_ROLL] = 4.0,
     [CHANNEL_LUMBAR_FLEXION] = 45.0,
-    [CHANNEL_LUMBAR_LATERAL] = -12.0,
+    [CHANNEL_LUMBAR_LATERAL] = -6.0,
+    [CHANNEL_LUMBAR_ROTATION] = 8.0,
     [CHANNEL_UPPER_FLEXION] = 12.0,
-    [CHANNEL_UPPER_LATERAL] = -4.0,
+    [CHANNEL_UPPER_LATERAL] = -2.0,
+    [CHANNEL_UPPER_ROTATION] = 2.0,
     [CHANNEL_HIP_FLEXION_L] = 56.0,
     [CHANNEL_HIP_FLEXION_R] = 56.0,
     [CHANNEL_KNEE_FLEXION_L] = 12.0,

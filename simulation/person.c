@@ -392,6 +392,17 @@ static void hear_setup(struct person *person, const struct simulation_cue *cue,
     }
 }
 
+/* Where the next part begins in another posture and nobody asked for it. */
+static void start_take(struct person *person, double start_s)
+{
+    double start[CHANNEL_COUNT];
+    start_channels(person, start);
+    if (!plan_ends_at(person, start)) {
+        plan_move(person, fmax(start_s, plan_end_s(person)), CHANGE_OVER_S, start,
+                  SWAY_STILL, "setup", "still");
+    }
+}
+
 static void hear_ready(struct person *person, const struct simulation_cue *cue,
                        double start_s)
 {
@@ -408,6 +419,7 @@ static void hear_ready(struct person *person, const struct simulation_cue *cue,
         plan_clear(person);
         plan_return(person, start_s);
     }
+    start_take(person, start_s);
     double begin_s =
         fmax(start_s + person->patient->movement.countdown_s, plan_end_s(person) + 0.5);
     if (person->choreography->high) {

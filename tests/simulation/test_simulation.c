@@ -221,8 +221,7 @@ static const struct {
     {"couch_decompression", "hold", SIDE_BOTH, "hip_extension", -44.0, 7.0, "/both/1/hold"},
     {"standing_forward_bend", "hold", SIDE_BOTH, "thorax_inclination", 1.0, 90.0,
      "/both/1/hold"},
-    {"standing_forward_bend", "sway", SIDE_BOTH, "lumbar_lateral", -11.0, 11.0,
-     "/both/3/up"},
+    {"standing_forward_bend", "sway", SIDE_BOTH, "thorax_side", -10.0, 10.0, "/both/3/up"},
     {"childs_pose", "hold", SIDE_BOTH, "thorax_inclination", 1.0, 93.0, "/both/1/hold"},
 };
 
