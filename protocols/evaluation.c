@@ -32,7 +32,8 @@ static enum status count_add(struct evaluation *evaluation)
         evaluation_missing_reason(evaluation, evaluation->measure, metric.withheld);
     }
     if (metric.withheld[0]) {
-        evaluation_withhold(&metric, "%s", metric.withheld);
+        metric.value = NAN;
+        metric.uncertainty = NAN;
     }
     return session_metric_add(evaluation->session, &metric);
 }
