@@ -119,12 +119,10 @@ enum status session_create(struct session **out);
 /* NULL is allowed. */
 void session_destroy(struct session *session);
 
-/* Describe the streams of a sensor before its first sample.
- * @param streams  Copied; their texts must be static.
- * @return STATUS_OK; STATUS_BAD_INPUT for more than STREAM_MAX streams or
- *         SAMPLE_CHANNEL_MAX channels. */
-enum status session_streams_set(struct session_sensor *sensor,
-                                const struct stream_info *streams, unsigned count);
+/* Say what a stream holds; its texts are copied.
+ * @return STATUS_OK or STATUS_NO_MEMORY. */
+enum status session_stream_describe(struct session_stream *stream,
+                                    const struct stream_info *info);
 
 /* Grow the tables by one row. STATUS_OK or STATUS_NO_MEMORY; a sample of a stream that was not
  * described is STATUS_BAD_INPUT. */
