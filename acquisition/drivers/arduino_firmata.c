@@ -2,7 +2,6 @@
  * The board sends all enabled channels of an interval back to back, lowest first, without
  * clock, number or checksum; a scan of them is one sample. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "acquisition/driver.h"

@@ -599,7 +599,7 @@ static int held_give(struct text *text, const char *line, size_t size,
             && first_cell_size(text->held, held_size) < first_cell_size(line, size))) {
         return 0;
     }
-    struct scan scan;
+    struct scan scan = {0};
     if (!scan_parse(text, text->held, held_size, &scan)) {
         return 0;
     }
@@ -659,7 +659,7 @@ static int line_decode(struct text *text, const char *line, size_t size,
     if (text->layout.field_count == 0 && !layout_learn(text, line, size)) {
         return 0;
     }
-    struct scan scan;
+    struct scan scan = {0};
     if (!scan_parse(text, line, size, &scan)) {
         return line_refuse(text, line, size);
     }

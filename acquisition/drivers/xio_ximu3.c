@@ -317,7 +317,10 @@ static bool ascii_parse(const char *text, size_t size, struct parsed *parsed)
 static bool message_parse(const uint8_t *bytes, size_t size, struct parsed *parsed)
 {
     parsed->message = message_find(bytes[0]);
+    parsed->ticks = 0;
+    parsed->value_count = 0;
     parsed->text = NULL;
+    parsed->text_size = 0;
     if (!parsed->message || size < 2 || size > FRAME_MAX || bytes[size - 1] != TERMINATOR) {
         return false;
     }
@@ -568,7 +571,7 @@ static size_t ximu3_command_next(struct driver_context *context, int64_t now_ns,
     }
     const struct setting *setting = &SETTINGS[ximu3->command];
     char number[16];
-    snprintf(number, sizeof number, "%u", ximu3->divisor);
+    (void)snprintf(number, sizeof number, "%u", ximu3->divisor);
     int size = snprintf((char *)bytes, DRIVER_COMMAND_MAX, "{\"%s\":%s}\n", setting->key,
                         setting->value ? setting->value : number);
     ximu3->try_count++;
