@@ -1,5 +1,5 @@
-/* The record of one assessment: what was worn, asked, done and measured. The one type that the
- * archive writes and reads, and that reports and exports show. One thread. */
+/* The record of one assessment: what was worn, asked, done and measured. The one type that
+ * the archive writes and reads, and that reports and exports show. One thread. */
 #ifndef LIMBER_PROTOCOLS_SESSION_H
 #define LIMBER_PROTOCOLS_SESSION_H
 
@@ -19,10 +19,12 @@ enum {
     SESSION_HASH_SIZE = 65
 };
 
-/* All samples of one stream of one sensor, column by column; owned, grown by the session. */
+/* All samples of one stream of one sensor, column by column; owned, grown by the session.
+ */
 struct session_stream {
     struct stream_info info;
-    char *texts; /* owned block that the texts of info point into; NULL when they are static */
+    char *texts; /* owned block that the texts of info point into; NULL when they are static
+                  */
     size_t count;
     double *time_s;
     uint64_t *device_ticks;
@@ -62,7 +64,7 @@ struct session_angles {
     size_t count;
     size_t capacity;
     double *time_s;
-    double *angle_rad[MEASURE_COUNT];  /* smoothed; NULL = never available */
+    double *angle_rad[MEASURE_COUNT]; /* smoothed; NULL = never available */
     double *rate_rad_s[MEASURE_COUNT];
 };
 
@@ -81,16 +83,16 @@ struct session {
     char uuid[SESSION_UUID_SIZE];
     char parent_uuid[SESSION_UUID_SIZE]; /* "" = an original */
     char visit_uuid[SESSION_UUID_SIZE];
-    char subject[SESSION_SUBJECT_SIZE];  /* pseudonym only */
+    char subject[SESSION_SUBJECT_SIZE]; /* pseudonym only */
     char operator_code[SESSION_SUBJECT_SIZE];
     int64_t start_utc_us;
-    char software[32];        /* "limber 0.1.0" */
+    char software[32]; /* "limber 0.1.0" */
     char software_commit[48];
     char journal_hash[SESSION_HASH_SIZE]; /* SHA-256 of the journal bytes, hex */
     uint64_t journal_frame_count;
     uint64_t journal_torn_size;
-    bool recovered; /* the journal had no end frame */
-    bool simulated; /* any sensor was simulated */
+    bool recovered;   /* the journal had no end frame */
+    bool simulated;   /* any sensor was simulated */
     uint8_t *journal; /* the bytes themselves, owned */
     size_t journal_size;
     char *header_json; /* the journal's header, owned */
@@ -124,8 +126,8 @@ void session_destroy(struct session *session);
 enum status session_stream_describe(struct session_stream *stream,
                                     const struct stream_info *info);
 
-/* Grow the tables by one row. STATUS_OK or STATUS_NO_MEMORY; a sample of a stream that was not
- * described is STATUS_BAD_INPUT. */
+/* Grow the tables by one row. STATUS_OK or STATUS_NO_MEMORY; a sample of a stream that was
+ * not described is STATUS_BAD_INPUT. */
 enum status session_event_add(struct session *session, const struct event *event);
 enum status session_metric_add(struct session *session, const struct metric *metric);
 enum status session_pose_add(struct session *session, const struct pose *pose);
