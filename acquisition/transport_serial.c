@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -103,11 +104,25 @@ static const char *name_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* Whether path lies in /dev itself, however it is spelled ("/dev/serial/by-id/../../x"): a
+ * link elsewhere may bear the name of a port without being one. */
+static bool is_in_dev(const char *path)
+{
+    char folder[PATH_SIZE];
+    int size = snprintf(folder, sizeof folder, "%.*s.", (int)(name_of(path) - path), path);
+    struct stat dev;
+    struct stat found;
+    return size > 0 && (size_t)size < sizeof folder && stat("/dev", &dev) == 0
+           && stat(folder, &found) == 0 && dev.st_dev == found.st_dev
+           && dev.st_ino == found.st_ino;
+}
+
 static bool tty_is_listed(const char *path)
 {
     char entry[PATH_SIZE];
     int size = snprintf(entry, sizeof entry, "/sys/class/tty/%s", name_of(path));
-    return size > 0 && (size_t)size < sizeof entry && access(entry, F_OK) == 0;
+    return size > 0 && (size_t)size < sizeof entry && name_of(path)[0] != '\0'
+           && access(entry, F_OK) == 0 && is_in_dev(path);
 }
 
 /* One step along a link, relative to its folder.
@@ -170,6 +185,9 @@ static const char *advice(int error)
     case EBUSY:
     case EWOULDBLOCK:
         return "another program has it open: close that one";
+    case ELOOP:
+        return "the link leads back to itself: see 'limber devices' for the ports there "
+               "are";
     case ENOTTY:
         return "it is no serial port: see 'limber devices'";
     default:
