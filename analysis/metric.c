@@ -83,8 +83,8 @@ static const struct metric_definition DEFINITIONS[METRIC_COUNT] = {
                              1},
     [METRIC_MOVE_OUT_TIME] =
         {"move_out_time", "Time of the move out", "s",
-         "From the end of the hold until the angle is within 8 deg of the "
-         "start posture.",
+         "From the end of the hold until the angle is back at the start posture: within 8 "
+         "deg, or what the protocol says, but at most 35 % of the way.",
          "return limit of the phase rules", PROJECT_DEFAULT, 1},
     [METRIC_MOVE_PEAK_RATE] = {"move_peak_rate", "Fastest rate of the moves", "deg/s",
                                "Largest rate of the angle in the move in and the move out "

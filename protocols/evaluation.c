@@ -23,8 +23,12 @@ static enum status count_add(struct evaluation *evaluation)
     metric.quality = count > 0 ? 0.0 : (double)NAN;
     for (unsigned i = 0; i < count; i++) {
         done += evaluation->repetitions[i].has_result ? 1 : 0;
-        metric.coverage += evaluation->repetitions[i].coverage / count;
-        metric.quality += evaluation->repetitions[i].quality / count;
+        metric.coverage += evaluation->repetitions[i].coverage;
+        metric.quality += evaluation->repetitions[i].quality;
+    }
+    if (count > 0) {
+        metric.coverage /= count;
+        metric.quality /= count;
     }
     metric.value = done;
     metric.uncertainty = 0.0;
@@ -105,11 +109,14 @@ static enum status off_axis_add(struct evaluation *evaluation, enum measure meas
         const struct evaluation_repetition *repetition = &evaluation->repetitions[i];
         const double percent =
             evaluation_off_axis_percent(evaluation, measure, repetition->whole);
-        metric.coverage += repetition->coverage / evaluation->repetition_count;
+        metric.coverage += repetition->coverage;
         if (isfinite(percent) && !repetition->is_void) {
             sum_percent += percent;
             count++;
         }
+    }
+    if (evaluation->repetition_count > 0) {
+        metric.coverage /= evaluation->repetition_count;
     }
     evaluation_missing_reason(evaluation, measure, metric.withheld);
     if (!metric.withheld[0] && count == 0) {
@@ -274,6 +281,21 @@ static double session_error_deg(struct evaluation *evaluation, enum measure meas
     return error_deg;
 }
 
+/* An angle that jumps from one side of the circle to the other was taken in a posture in
+ * which it has no meaning, such as roll while standing. */
+static bool turns_over(const struct evaluation_slice *slice)
+{
+    double last_rad = NAN;
+
+    for (size_t i = 0; i < slice->count; i++) {
+        if (fabs(slice->angle_rad[i] - last_rad) > PI_RAD) {
+            return true;
+        }
+        last_rad = isfinite(slice->angle_rad[i]) ? slice->angle_rad[i] : last_rad;
+    }
+    return false;
+}
+
 static enum status observed_add(struct evaluation *evaluation, enum measure measure)
 {
     const struct session_angles *angles = &evaluation->session->angles;
@@ -292,6 +314,8 @@ static enum status observed_add(struct evaluation *evaluation, enum measure meas
     }
     if (status) {
         evaluation_withhold(&metric, "too few samples");
+    } else if (turns_over(&slice)) {
+        evaluation_withhold(&metric, "not defined in every posture of the session");
     } else {
         metric.value = (range.peak_rad - range.valley_rad) * DEG_PER_RAD;
         metric.uncertainty = session_error_deg(evaluation, measure);

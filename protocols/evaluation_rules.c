@@ -95,6 +95,18 @@ static const char *role_of_mask(unsigned mask)
     return "";
 }
 
+static bool is_uncalibrated(const struct session *session, unsigned mask)
+{
+    for (unsigned i = 0; i < session->sensor_count; i++) {
+        const struct session_sensor *sensor = &session->sensors[i];
+        if (mask & 1u << sensor->role && role_is_flex(sensor->role)
+            && sensor->flex.term_count == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void evaluation_missing_reason(const struct evaluation *evaluation, enum measure measure,
                                char reason[METRIC_REASON_SIZE])
 {
@@ -107,6 +119,11 @@ void evaluation_missing_reason(const struct evaluation *evaluation, enum measure
     for (size_t i = 0; i < sizeof info->roles / sizeof *info->roles; i++) {
         if (info->roles[i] && !(info->roles[i] & evaluation->worn)) {
             snprintf(reason, METRIC_REASON_SIZE, "sensor not worn: %s",
+                     role_of_mask(info->roles[i]));
+            return;
+        }
+        if (is_uncalibrated(evaluation->session, info->roles[i])) {
+            snprintf(reason, METRIC_REASON_SIZE, "not calibrated: %s",
                      role_of_mask(info->roles[i]));
             return;
         }
@@ -280,9 +297,10 @@ static void compute_move_out_time(struct evaluation *evaluation,
                                   const struct evaluation_repetition *repetition,
                                   struct metric *metric)
 {
-    (void)evaluation;
     metric->value = repetition->move_out.end_s - repetition->move_out.start_s;
-    if (isnan(metric->value)) {
+    if (isnan(evaluation->start_deg)) {
+        evaluation_withhold(metric, "the start posture was not measured");
+    } else if (isnan(metric->value)) {
         evaluation_withhold(metric, "did not come back to the start posture");
     }
 }
@@ -643,7 +661,10 @@ static enum status variation_add(struct evaluation *evaluation, enum metric_id i
     for (unsigned i = 0; i < evaluation->repetition_count; i++) {
         values[i] =
             evaluation->repetitions[i].is_void ? (double)NAN : evaluation->rows[i].value;
-        metric.coverage += evaluation->rows[i].coverage / evaluation->repetition_count;
+        metric.coverage += evaluation->rows[i].coverage;
+    }
+    if (evaluation->repetition_count > 0) {
+        metric.coverage /= evaluation->repetition_count;
     }
     const enum status status =
         series_summary_get(values, evaluation->repetition_count, mean_min, &summary);

@@ -5,8 +5,12 @@
 #include "base/units.h"
 #include "protocols/evaluation.h"
 
-/* Phase rules (clinical reference 2.2): so near to the start posture is back. */
+/* So near to the start posture is back: as the protocol says, 8 deg by default (clinical
+ * reference 2.2), but no more than this share of the way, and no less than the floor.
+ * Project defaults. */
 static const double BACK_DEG = 8.0;
+static const double BACK_SHARE = 0.35;
+static const double BACK_FLOOR_DEG = 1.0;
 
 /* Grid times are sums of 0.01 s. */
 static const double TIME_EPSILON_S = 1e-6;
@@ -163,15 +167,37 @@ static void take_events(const struct evaluation *evaluation, size_t begin,
     }
 }
 
-/* First instant after the hold with the angle near the start posture; NaN = none. */
-static double back_s(struct evaluation *evaluation, struct evaluation_span span)
+static double away_deg(const struct evaluation *evaluation,
+                       const struct evaluation_slice *slice, size_t index)
 {
+    return fabs(slice->angle_rad[index] * DEG_PER_RAD - evaluation->start_deg);
+}
+
+static double back_limit_deg(struct evaluation *evaluation, struct evaluation_span whole)
+{
+    const struct evaluation_slice slice =
+        evaluation_slice(evaluation, evaluation->measure, evaluation->sign, whole);
+    const double return_deg = evaluation->rule->return_deg;
+    double way_deg = 0.0;
+
+    for (size_t i = 0; i < slice.count; i++) {
+        way_deg = fmax(way_deg, away_deg(evaluation, &slice, i)); /* fmax passes NaN over */
+    }
+    return fmax(BACK_FLOOR_DEG,
+                fmin(return_deg > 0.0 ? return_deg : BACK_DEG, BACK_SHARE * way_deg));
+}
+
+/* First instant after the hold with the angle near the start posture; NaN = none. */
+static double back_s(struct evaluation *evaluation,
+                     const struct evaluation_repetition *repetition)
+{
+    const struct evaluation_span span = {repetition->hold.end_s, repetition->whole.end_s};
+    const double limit_deg = back_limit_deg(evaluation, repetition->whole);
     const struct evaluation_slice slice =
         evaluation_slice(evaluation, evaluation->measure, evaluation->sign, span);
 
     for (size_t i = 0; i < slice.count; i++) {
-        const double away_deg = slice.angle_rad[i] * DEG_PER_RAD - evaluation->start_deg;
-        if (fabs(away_deg) <= BACK_DEG) {
+        if (away_deg(evaluation, &slice, i) <= limit_deg) {
             return slice.time_s[i];
         }
     }
@@ -192,9 +218,7 @@ static void complete_spans(struct evaluation *evaluation,
                                     : repetition->move_in.start_s;
     repetition->move_in.end_s = repetition->hold.start_s;
     repetition->move_out.start_s = repetition->hold.end_s;
-    repetition->move_out.end_s =
-        back_s(evaluation,
-               (struct evaluation_span){repetition->hold.end_s, repetition->whole.end_s});
+    repetition->move_out.end_s = back_s(evaluation, repetition);
 }
 
 static struct evaluation_repetition repetition_make(unsigned number)

@@ -627,6 +627,62 @@ START_TEST(session_values)
 
 END_TEST
 
+/* Roll of somebody who stands jumps round the circle: no range of 360 deg comes of it. */
+START_TEST(angles_that_turn_over_have_no_range)
+{
+    struct session *session = session_make();
+    double *roll_rad = session->angles.angle_rad[MEASURE_LUMBAR_FLEXION];
+
+    for (size_t i = 0; i < session->angles.count; i++) {
+        roll_rad[i] = i % 2 ? 3.1 : -3.1;
+    }
+    ck_assert_int_eq(session_evaluate(session), STATUS_OK);
+    const struct metric *observed =
+        find_secondary(session, METRIC_OBSERVED_RANGE, (struct place){3, 0, SIDE_BOTH, 0},
+                       MEASURE_LUMBAR_FLEXION);
+    ck_assert_double_nan(observed->value);
+    ck_assert_str_eq(observed->withheld, "not defined in every posture of the session");
+    session_destroy(session);
+}
+
+END_TEST
+
+/* 8 deg would be back before a move of 8.25 deg has begun to come back. */
+START_TEST(small_moves_come_back_by_their_own_measure)
+{
+    struct session *session = session_make();
+    double *lateral_rad = session->angles.angle_rad[MEASURE_LUMBAR_LATERAL];
+
+    session->stretches[STRETCH_SIDES].zones[0][SIDE_RIGHT].start_deg = 0.0;
+    for (size_t i = 0; i < session->angles.count; i++) {
+        lateral_rad[i] *= 0.25; /* 8.25 deg: back after 65 % of the way */
+    }
+    ck_assert_int_eq(session_evaluate(session), STATUS_OK);
+    ck_assert_double_eq_tol(value(session, METRIC_MOVE_OUT_TIME,
+                                  (struct place){STRETCH_SIDES, 0, SIDE_RIGHT, 1}),
+                            0.65 * 3.0, TIME_TOLERANCE_S);
+    session_destroy(session);
+}
+
+END_TEST
+
+START_TEST(uncalibrated_strips_are_named)
+{
+    struct session *session = session_make();
+
+    session->sensors[1].role = ROLE_FLEX_LUMBAR;
+    session->stretches[STRETCH_TWIST].protocol.parts[0].measure[SIDE_BOTH] =
+        MEASURE_FLEX_LUMBAR;
+    ck_assert_int_eq(session_evaluate(session), STATUS_OK);
+    ck_assert_str_eq(
+        find(session, METRIC_PEAK_ANGLE, (struct place){STRETCH_TWIST, 0, SIDE_BOTH, 0})
+            ->withheld,
+        "not calibrated: flex_lumbar");
+    session_destroy(session);
+}
+
+END_TEST
+
 START_TEST(same_input_same_bits)
 {
     struct session *first = session_evaluated();
@@ -814,6 +870,9 @@ static void add_sessions(TCase *tests)
     tcase_add_test(tests, missing_sensors_are_named);
     tcase_add_test(tests, a_part_not_done_says_so);
     tcase_add_test(tests, session_values);
+    tcase_add_test(tests, angles_that_turn_over_have_no_range);
+    tcase_add_test(tests, small_moves_come_back_by_their_own_measure);
+    tcase_add_test(tests, uncalibrated_strips_are_named);
     tcase_add_test(tests, same_input_same_bits);
     tcase_add_test(tests, every_metric_is_value_or_reason);
     tcase_add_test(tests, grade_follows_the_worst);
