@@ -159,10 +159,11 @@ static void take_events(const struct evaluation *evaluation, size_t begin,
         }
         if (event->type == EVENT_HOLD) {
             take_hold(repetition, event);
-        } else if (is_phase(event, PHASE_MOVE_IN) && isnan(repetition->move_in.start_s)) {
-            repetition->move_in.start_s = event->time_s;
-        } else if (is_phase(event, PHASE_MOVE_OUT)) {
+        } else if (is_movement(event)) {
             repetition->whole.end_s = phase_end_s(session, i);
+        }
+        if (is_phase(event, PHASE_MOVE_IN) && isnan(repetition->move_in.start_s)) {
+            repetition->move_in.start_s = event->time_s;
         }
     }
 }

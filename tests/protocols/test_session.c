@@ -666,6 +666,26 @@ START_TEST(small_moves_come_back_by_their_own_measure)
 
 END_TEST
 
+/* Somebody who comes back right out of the hold has no phase of moving out. */
+START_TEST(coming_back_needs_no_phase)
+{
+    struct session *session = session_make();
+    const struct place at = {STRETCH_SIDES, 0, SIDE_LEFT, 1};
+
+    for (size_t i = 0; i < session->event_count; i++) {
+        struct event *event = &session->events[i];
+        if (strcmp(event->label, phase_text(PHASE_MOVE_OUT)) == 0) {
+            event->type = EVENT_NOTE;
+        }
+    }
+    ck_assert_int_eq(session_evaluate(session), STATUS_OK);
+    ck_assert_double_eq_tol(value(session, METRIC_MOVE_OUT_TIME, at), 2.1,
+                            TIME_TOLERANCE_S);
+    session_destroy(session);
+}
+
+END_TEST
+
 START_TEST(uncalibrated_strips_are_named)
 {
     struct session *session = session_make();
@@ -872,6 +892,7 @@ static void add_sessions(TCase *tests)
     tcase_add_test(tests, session_values);
     tcase_add_test(tests, angles_that_turn_over_have_no_range);
     tcase_add_test(tests, small_moves_come_back_by_their_own_measure);
+    tcase_add_test(tests, coming_back_needs_no_phase);
     tcase_add_test(tests, uncalibrated_strips_are_named);
     tcase_add_test(tests, same_input_same_bits);
     tcase_add_test(tests, every_metric_is_value_or_reason);
