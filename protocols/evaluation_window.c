@@ -145,8 +145,14 @@ static void take_hold(struct evaluation_repetition *repetition, const struct eve
     }
 }
 
-/* The spans that phases give: onset of the move in, and until when the move out was
- * watched. */
+static bool is_movement(const struct event *event)
+{
+    return is_phase(event, PHASE_MOVE_IN) || is_phase(event, PHASE_HOLD)
+           || is_phase(event, PHASE_MOVE_OUT);
+}
+
+/* The spans that phases give: onset of the move in, and the end of the last phase of
+ * movement (somebody may come back right out of the hold). */
 static void take_events(const struct evaluation *evaluation, size_t begin,
                         struct evaluation_repetition *repetition)
 {
