@@ -332,12 +332,11 @@ static void entry_fill(const struct catalogue *catalogue, sqlite3_stmt *statemen
     column_copy(statement, 6, grade, sizeof grade);
     entry->grade = grade[0];
     column_copy(statement, 7, entry->protocols, sizeof entry->protocols);
-    const char *folder = inside[0] == '/' ? "" : catalogue->directory;
-    size_t size = strlen(folder);
-    if (size + strlen(inside) + 2 <= sizeof entry->path) {
-        memcpy(entry->path, folder, size);
-        snprintf(entry->path + size, sizeof entry->path - size, "%s%s", size > 0 ? "/" : "",
-                 inside);
+    bool is_whole = inside[0] == '/';
+    if (snprintf(entry->path, sizeof entry->path, "%s%s%s",
+                 is_whole ? "" : catalogue->directory, is_whole ? "" : "/", inside)
+        >= (int)sizeof entry->path) {
+        entry->path[0] = '\0';
     }
 }
 

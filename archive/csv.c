@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -83,7 +84,12 @@ void csv_unsigned(struct csv *csv, uint64_t value)
 void csv_double(struct csv *csv, double value)
 {
     char text[40];
-    snprintf(text, sizeof text, "%.17g", value);
+    /* The shortest that reads back equal: 0.99 and not 0.98999999999999999. */
+    int digits = 15;
+    do {
+        snprintf(text, sizeof text, "%.*g", digits++, value);
+    } while (digits <= 17
+             && memcmp(&(double){strtod(text, NULL)}, &value, sizeof value) != 0);
     if (isfinite(value)) {
         number_put(csv, text);
     } else {

@@ -807,9 +807,9 @@ static void dictionary_series(struct csv *csv)
          "calibrated, 8 low battery, 16 the device restarted"},
         {"gyroscope_x_deg_s", "deg/s",
          "angular rate in the sensor's axes, as sent; y and z alike"},
-        {"accelerometer_x_g", "g{std}",
-         "specific force in the sensor's axes, as sent; y and z "
-         "alike"},
+        {"accelerometer_x_g", "g",
+         "specific force in the sensor's axes, as sent, in standard gravities (UCUM [g]); "
+         "y and z alike"},
         {"w", "1", "orientation quaternion w,x,y,z: sensor to earth, Z up, heading free"},
     };
     for (size_t index = 0; index < sizeof COLUMNS / sizeof COLUMNS[0]; index++) {

@@ -262,7 +262,7 @@ struct session *sample_session(const char *subject, unsigned number)
     snprintf(session->uuid, sizeof session->uuid, "%08x-0000-4000-8000-0123456789ab",
              number);
     snprintf(session->visit_uuid, sizeof session->visit_uuid,
-             "99999999-0000-4000-8000-0123456789ab");
+             "feedbeef-0000-4000-8000-0123456789ab");
     snprintf(session->subject, sizeof session->subject, "%s", subject);
     snprintf(session->operator_code, sizeof session->operator_code, "OP-7");
     /* 2026-11-22T10:45:00.123456Z, then every 36 hours. */
