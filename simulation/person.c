@@ -14,6 +14,7 @@ static const double SWAY_CYCLE = 0.4;
 
 static const double CHANGE_OVER_S = 4.0; /* from one posture to another */
 static const double PRACTICE_STAY_S = 1.5;
+static const double CALMED_SPEED = 0.72;
 static const double STOP_S = 0.6; /* to come to rest when told to pause */
 
 enum wave {
@@ -182,8 +183,7 @@ static void peak_channels(struct person *person, double effort,
 static double move_s(struct person *person)
 {
     const struct patient_movement *movement = &person->patient->movement;
-    return person->choreography->move_s / movement->speed
-           * vary(person, movement->tempo_cv);
+    return person->choreography->move_s / person->speed * vary(person, movement->tempo_cv);
 }
 
 static void plan_return(struct person *person, double start_s)
@@ -274,7 +274,7 @@ static bool low_is_left(const struct choreography *choreography)
 static double half_s(struct person *person)
 {
     const struct patient_movement *movement = &person->patient->movement;
-    return person->choreography->cycle_s / 2.0 / movement->speed
+    return person->choreography->cycle_s / 2.0 / person->speed
            * vary(person, movement->tempo_cv);
 }
 
@@ -363,7 +363,7 @@ static void hear_align(struct person *person, const struct simulation_cue *cue,
     double peak[CHANNEL_COUNT];
     choreography_channels(choreography_neutral(), false, standing);
     choreography_channels(posture, strcmp(cue->stage, "thigh_l") == 0, peak);
-    double speed = fmin(person->patient->movement.speed, 1.2);
+    double speed = fmin(person->speed, 1.2);
     double next_s = fmax(start_s, plan_end_s(person)) + 1.0;
     for (unsigned i = 0; i < 3; i++) {
         double target[CHANNEL_COUNT];
@@ -467,6 +467,8 @@ static void hear_pause(struct person *person, const struct simulation_cue *cue,
                        double start_s)
 {
     (void)cue;
+    /* Who was told to stop hurries less from then on. */
+    person->speed = fmax(fmin(1.0, person->speed), CALMED_SPEED * person->speed);
     person->is_cycling = false;
     person->is_paused = true;
     plan_stop(person, start_s);
@@ -514,6 +516,7 @@ void person_init(struct person *person, const struct patient *patient, uint64_t 
 {
     memset(person, 0, sizeof *person);
     person->patient = patient;
+    person->speed = patient->movement.speed;
     random_init(&person->random, seed, 0);
     person->heading_rad = random_uniform(&person->random, -PI_RAD, PI_RAD);
     double slow_hz = random_uniform(&person->random, 0.20, 0.30);

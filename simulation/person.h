@@ -44,6 +44,7 @@ struct person {
     const struct patient *patient; /* borrowed */
     struct random random;
     double heading_rad;
+    double speed; /* of movements, as the patient has it; less after a pause */
     double advanced_s;
     struct motion motions[CHANNEL_COUNT];
     struct person_wave waves[4];               /* two of sway, breathing, tremor */
