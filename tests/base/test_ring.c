@@ -1,5 +1,6 @@
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 enum {
     RING_SIZE = 4096,
     RECORD_MAX = 300,
-    THREAD_RECORDS = 200000
+    THREAD_RECORDS = 50000
 };
 
 /* Records carry their own check: u16 size, then size bytes that follow from the number. */
@@ -137,7 +138,11 @@ static void *producer_run(void *argument)
     struct ring *ring = argument;
     unsigned number = 0;
     while (number < THREAD_RECORDS) {
-        number += record_push(ring, number);
+        if (record_push(ring, number)) {
+            number++;
+        } else {
+            sched_yield();
+        }
     }
     return NULL;
 }
@@ -153,13 +158,16 @@ START_TEST(test_two_threads_lose_and_change_nothing)
     while (check.number < THREAD_RECORDS) {
         const uint8_t *bytes;
         size_t size = ring_peek(ring, &bytes);
-        ck_assert_uint_le(ring_used_size(ring), RING_SIZE);
+        wrong += ring_used_size(ring) > RING_SIZE;
         for (size_t i = 0; i < size; i++) {
             wrong += !byte_check(&check, bytes[i]);
         }
         ring_release(ring, size);
-        ck_assert_uint_eq(wrong, 0);
+        if (size == 0) {
+            sched_yield();
+        }
     }
+    ck_assert_uint_eq(wrong, 0);
     pthread_join(producer, NULL);
     ck_assert_uint_eq(ring_used_size(ring), 0);
     ck_assert_uint_gt(ring_peak_size(ring), 0);
