@@ -9,7 +9,7 @@
 enum {
     RING_SIZE = 4096,
     RECORD_MAX = 300,
-    THREAD_RECORDS = 50000
+    THREAD_RECORDS = 20000
 };
 
 /* Records carry their own check: u16 size, then size bytes that follow from the number. */
