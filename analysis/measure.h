@@ -29,7 +29,8 @@ enum measure {
     MEASURE_STERNUM_INCLINATION,
     MEASURE_PELVIS_INCLINATION,
     MEASURE_PELVIS_SIDE,
-    MEASURE_PELVIS_ROLL, /* lying: turning onto the right side positive, 0 = on the back */
+    MEASURE_PELVIS_ROLL, /* lying: onto the right side positive, 0 = on the back; NaN
+                            upright */
     MEASURE_THIGH_INCLINATION_L,
     MEASURE_THIGH_INCLINATION_R,
     /* Flex strip. */

@@ -22,6 +22,9 @@ static const double GUARD_GAIN = 0.32491969623290634;
 /* Skin moves under the sensor: project default (pipeline.h). */
 static const double SKIN_ERROR_RAD = 1.5 * RAD_PER_DEG;
 
+/* Sine of 20 deg between the long axis and the vertical. */
+static const double ROLL_SHARE_MIN = 0.342;
+
 /* Where the full turn of an inclination is cut: far from any posture of the stretches. A
  * trunk goes from lying on the back (-90) over upright to hanging (+140), a thigh from
  * standing (0) over lying (-90) to the knee at the chest (-220). */
@@ -152,9 +155,14 @@ static double side_measure(const struct frame *frame, enum role role)
                                  : (double)NAN;
 }
 
+/* Roll is the direction of up across the long axis: it means nothing while that axis is
+ * itself nearly upright. */
 static double roll_measure(const struct frame *frame, enum role role)
 {
-    return frame->has_pose[role] ? joint_angle_roll(frame->segment[role]) : (double)NAN;
+    struct vector3 up = quaternion_rotate(quaternion_conjugate(frame->segment[role]),
+                                          (struct vector3){0.0, 0.0, 1.0});
+    bool is_lying = frame->has_pose[role] && hypot(up.x, up.z) > ROLL_SHARE_MIN;
+    return is_lying ? joint_angle_roll(frame->segment[role]) : (double)NAN;
 }
 
 static void frame_measure(const struct pipeline *pipeline, const struct frame *frame,

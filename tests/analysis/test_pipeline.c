@@ -575,6 +575,8 @@ START_TEST(test_strip)
                                 body_at(pose->time_s).flexion, 0.5 * RAD_PER_DEG);
         ck_assert(isnan(pose->angle_rad[MEASURE_HIP_FLEXION_L]));
         ck_assert(isnan(pose->angle_rad[MEASURE_TRUNK_FLEXION]));
+        bool is_upright = body_at(pose->time_s).pelvis < 15.0 * RAD_PER_DEG;
+        ck_assert(!is_upright || isnan(pose->angle_rad[MEASURE_PELVIS_ROLL]));
     }
     session_free(&session);
 }
