@@ -109,8 +109,8 @@ struct runner {
     bool is_finish;           /* the rest that ends a stretch */
     bool is_returning;        /* MOVE_OUT after a pause: then the repetition begins anew */
     enum runner_pause pause;
-    unsigned guard_pauses;
-    unsigned cautions; /* since the last pause for speed */
+    unsigned guard_pauses; /* since the last finished movement */
+    unsigned cautions;     /* since the last pause for speed */
     int pain_first;
     int pain_last;
     int pain_before; /* what undo goes back to */

@@ -218,6 +218,7 @@ static void come_back(struct runner *runner, double time_s, const char *cause)
 
 static void move_end(struct runner *runner, double time_s, const char *cause)
 {
+    runner->guard_pauses = 0;
     if (is_practice(runner)) {
         peak_record(runner);
     }
@@ -295,6 +296,7 @@ void runner_move_out_pose(struct runner *runner, const struct pose *pose)
 static void cycle_record(struct runner *runner)
 {
     const struct repetition_result *result = &runner->repetition.result;
+    runner->guard_pauses = 0;
     runner->view.cycle_done = runner->cycles_before + runner->repetition.count;
     runner->view.repetition = runner->view.cycle_done;
     struct event *event = runner_emit(runner, EVENT_REPETITION, result->start_s, "runner");

@@ -7,7 +7,8 @@
 
 enum {
     CAUTIONS_MAX = 3,    /* that many pause (clinical reference 2.2) */
-    GUARD_PAUSES_MAX = 3 /* that many end the session (project default) */
+    GUARD_PAUSES_MAX = 3 /* that many without a finished movement end the session (project
+                          * default) */
 };
 
 /* Calm for so long ends a pause for speed when nobody operates (project default). */

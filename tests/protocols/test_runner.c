@@ -701,6 +701,26 @@ START_TEST(three_cautions_pause)
 
 END_TEST
 
+/* Nothing goes on for ever: too fast in every try, and no movement finished. */
+START_TEST(always_too_fast_ends_the_session)
+{
+    struct world *world = world_create("childs_pose", NULL);
+    run_until_counted(world, PHASE_HOLD, 120.0);
+    while (!runner_is_over(&world->runner)) {
+        ck_assert_double_lt(world->time_s, 900.0);
+        bool is_moving = world->runner.view.phase == PHASE_HOLD;
+        world->rate_deg_s = is_moving ? 40.0 : 0.0;
+        run_for(world, 0.2);
+        world->rate_deg_s = 0.0;
+        run_for(world, 1.2);
+    }
+    ck_assert_int_eq(world->runner.view.phase, PHASE_ABORTED);
+    ck_assert_uint_eq(count_events(world, EVENT_PHASE, "PAUSED"), 2);
+    world_destroy(world);
+}
+
+END_TEST
+
 START_TEST(getting_into_posture_is_not_guarded)
 {
     struct world *world = world_create("childs_pose", NULL);
@@ -935,6 +955,7 @@ static Suite *suite_make(void)
     tcase_add_loop_test(tcase, bad_inputs_are_refused, 0, 10);
     tcase_add_test(tcase, guard_stop_aborts);
     tcase_add_test(tcase, three_cautions_pause);
+    tcase_add_test(tcase, always_too_fast_ends_the_session);
     tcase_add_test(tcase, getting_into_posture_is_not_guarded);
     tcase_add_test(tcase, nobody_moves_and_it_still_ends);
     tcase_add_test(tcase, never_still_setup_times_out);
