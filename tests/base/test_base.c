@@ -177,7 +177,7 @@ START_TEST(test_bad_quaternions_become_identity)
                      QUATERNION_IDENTITY, ROUNDING);
     ck_assert(!quaternion_is_finite((struct quaternion){1, INFINITY, 0, 0}));
     vector3_equal(vector3_normalise((struct vector3){0, 0, 0}), (struct vector3){0, 0, 0},
-                  0.0);
+                  ROUNDING);
 }
 
 END_TEST
