@@ -160,7 +160,7 @@ static enum status sensors_init(struct session *session, const struct header *he
         const char *patient = NULL;
         sensor->role = entry->role;
         memcpy(sensor->driver, entry->driver, sizeof sensor->driver);
-        snprintf(sensor->port, sizeof sensor->port, "%s", entry->port);
+        snprintf(sensor->port, sizeof sensor->port, "%.127s", entry->port);
         session->simulated |= sensor_entry_is_simulated(entry, &patient);
     }
     return STATUS_OK;

@@ -178,6 +178,7 @@ void guide_update(struct guide *guide, const struct runner *runner, double time_
     guide->repetition = view->repetition;
     guide->practice = view->practice;
     guide->side = view->side;
+    snprintf(guide->cue, sizeof guide->cue, "%s", view->cue ? view->cue : "");
 }
 
 void guide_finish(struct guide *guide)

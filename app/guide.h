@@ -21,6 +21,7 @@ struct guide {
     unsigned repetition;
     unsigned practice;
     enum side side;
+    char cue[PROTOCOL_TEXT_SIZE];
     bool started;
 };
 
