@@ -4,8 +4,9 @@
 #include <string.h>
 
 static const char *const ROLE_TEXTS[ROLE_COUNT] = {
-    "thorax_dorsal", "pelvis_dorsal", "sternum", "pelvis_ventral", "thigh_l",     "thigh_r",
-    "shank_l",       "shank_r",       "flex_lumbar", "flex_knee_l", "flex_knee_r",
+    "thorax_dorsal", "pelvis_dorsal", "sternum",     "pelvis_ventral",
+    "thigh_l",       "thigh_r",       "shank_l",     "shank_r",
+    "flex_lumbar",   "flex_knee_l",   "flex_knee_r",
 };
 
 static const char *const ROLE_TITLES[ROLE_COUNT] = {

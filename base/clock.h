@@ -1,5 +1,5 @@
-/* The only door to the machine's clocks. Pure code never calls these: time comes in with the
- * samples. Any thread. */
+/* The only door to the machine's clocks. Pure code never calls these: time comes in with
+ * the samples. Any thread. */
 #ifndef LIMBER_BASE_CLOCK_H
 #define LIMBER_BASE_CLOCK_H
 

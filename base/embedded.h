@@ -1,5 +1,5 @@
-/* Text files built into the program (library protocols, patients, pages); made at build time by
- * limber_embed of cmake/embed.cmake. Constant data; any thread. */
+/* Text files built into the program (library protocols, patients, pages); made at build
+ * time by limber_embed of cmake/embed.cmake. Constant data; any thread. */
 #ifndef LIMBER_BASE_EMBEDDED_H
 #define LIMBER_BASE_EMBEDDED_H
 

@@ -82,11 +82,11 @@ struct quaternion quaternion_from_rotation(struct vector3 rotation_rad)
 {
     double angle_rad = vector3_norm(rotation_rad);
     if (angle_rad < 1e-12) {
-        return quaternion_normalise((struct quaternion){1.0, rotation_rad.x / 2.0,
-                                                        rotation_rad.y / 2.0,
-                                                        rotation_rad.z / 2.0});
+        return quaternion_normalise((struct quaternion){
+            1.0, rotation_rad.x / 2.0, rotation_rad.y / 2.0, rotation_rad.z / 2.0});
     }
-    return quaternion_from_axis_angle(vector3_scale(rotation_rad, 1.0 / angle_rad), angle_rad);
+    return quaternion_from_axis_angle(vector3_scale(rotation_rad, 1.0 / angle_rad),
+                                      angle_rad);
 }
 
 struct vector3 quaternion_to_rotation(struct quaternion q)
@@ -115,9 +115,10 @@ struct quaternion quaternion_between(struct vector3 a, struct vector3 b)
     struct vector3 axis = vector3_cross(a, b);
     if (cosine < -1.0 + 1e-12) {
         /* Opposite vectors: any axis across a serves. */
-        struct vector3 other =
-            fabs(a.x) < 0.9 ? (struct vector3){1.0, 0.0, 0.0} : (struct vector3){0.0, 1.0, 0.0};
-        return quaternion_from_axis_angle(vector3_normalise(vector3_cross(a, other)), PI_RAD);
+        struct vector3 other = fabs(a.x) < 0.9 ? (struct vector3){1.0, 0.0, 0.0}
+                                               : (struct vector3){0.0, 1.0, 0.0};
+        return quaternion_from_axis_angle(vector3_normalise(vector3_cross(a, other)),
+                                          PI_RAD);
     }
     return quaternion_normalise((struct quaternion){1.0 + cosine, axis.x, axis.y, axis.z});
 }

@@ -1,5 +1,5 @@
-/* Vectors and unit quaternions by value. w x y z; q rotates a vector from the frame on the right
- * into the frame on the left: q_GS is sensor to global. Pure; any thread. */
+/* Vectors and unit quaternions by value. w x y z; q rotates a vector from the frame on the
+ * right into the frame on the left: q_GS is sensor to global. Pure; any thread. */
 #ifndef LIMBER_BASE_QUATERNION_H
 #define LIMBER_BASE_QUATERNION_H
 

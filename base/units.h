@@ -1,4 +1,5 @@
-/* Unit factors. Inside the program: radians, seconds, m/s2; degrees only where a name ends in _deg. */
+/* Unit factors. Inside the program: radians, seconds, m/s2; degrees only where a name ends
+ * in _deg. */
 #ifndef LIMBER_BASE_UNITS_H
 #define LIMBER_BASE_UNITS_H
 
