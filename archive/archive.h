@@ -7,7 +7,9 @@
 
 /* Write a session file: PATH.part, closed, fsynced, opened again and verified, renamed,
  * folder fsynced; mode 0600. Same session, same bytes. Refuses to overwrite.
- * @return STATUS_OK; STATUS_IO after one logged line; nothing is left at PATH then. */
+ * @return STATUS_OK; STATUS_IO after one logged line, STATUS_BAD_INPUT when two sensors
+ * have one role; nothing is left at PATH then. After STATUS_IO the HDF5 library may crash
+ * when used again: leave the process by _exit. */
 enum status archive_write(const struct session *session, const char *path);
 
 struct archive_read_settings {
@@ -21,9 +23,9 @@ struct archive_read_settings {
 enum status archive_read(const char *path, const struct archive_read_settings *settings,
                          struct session **out);
 
-/* Check layout, checksums, row counts and the journal's hash.
+/* Check seal, layout, checksums, row counts and the journal's hash. Logs nothing itself.
  * @param finding  Out, at least 256 bytes: what is wrong, or "".
- * @return STATUS_OK; STATUS_CORRUPT with a finding; else as archive_read. */
+ * @return As archive_read, each failure with its finding. */
 enum status archive_verify(const char *path, char finding[256]);
 
 /* SHA-256 of a file, hex. */

@@ -110,7 +110,7 @@ static void readme_text(const struct export_run *run, FILE *stream, size_t count
         "  protocols/           exact text of the stretches\n"
         "  timeseries/          SESSION_angles.csv: joint angles, 100 Hz, degrees\n"
         "                       SESSION_ROLE_STREAM.csv: samples as the sensor sent them\n"
-        "                       SESSION_ROLE_orientation.csv: quaternions w,x,y,z\n"
+        "                       SESSION_ROLE_derived_orientation.csv: quaternions w,x,y,z\n"
         "  SHA256SUMS           check with: sha256sum -c SHA256SUMS\n\n"
         "Tables are UTF-8, comma separated, quoted as in RFC 4180, one header line, "
         "decimal "

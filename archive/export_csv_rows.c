@@ -316,7 +316,7 @@ static void hold_row(struct csv *csv, const struct export_item *item,
         zone = &session->stretches[event->stretch].zones[event->part][event->side];
     }
     action_front(csv, item, session, event);
-    csv_text(csv, event->cause);
+    csv_text(csv, event->label);
     csv_double(csv, zone ? zone->low_deg : (double)NAN);
     csv_double(csv, zone ? zone->high_deg : (double)NAN);
     action_peak(csv, session, event);

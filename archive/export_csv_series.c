@@ -114,7 +114,7 @@ static enum status orientation_write(struct export_run *run, const struct export
     static const char *const HEADER[] = {"time_s", "w", "x", "y", "z"};
     struct csv csv;
     char name[64];
-    snprintf(name, sizeof name, "%s_orientation", role_text(sensor->role));
+    snprintf(name, sizeof name, "%s_derived_orientation", role_text(sensor->role));
     enum status status = series_open(run, item, name, &csv);
     if (status != STATUS_OK) {
         return status;

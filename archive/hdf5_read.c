@@ -120,6 +120,9 @@ size_t hdf5_names_get(struct hdf5_reader *reader, hid_t group, char ***names)
     }
     size_t count = (size_t)info.nlinks;
     *names = calloc(count + 1, sizeof **names);
+    if (!*names) {
+        reader_set(reader, STATUS_NO_MEMORY, "out of memory");
+    }
     for (size_t index = 0; *names && index < count; index++) {
         (*names)[index] = link_name(group, index);
         if (!(*names)[index]) {

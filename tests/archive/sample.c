@@ -127,7 +127,7 @@ static void sensors_fill(struct session *session)
     stream_fill(&imu->streams[1], &STATUS, 3);
     orientation_fill(imu);
     struct session_sensor *flex = &session->sensors[1];
-    sensor_common(flex, ROLE_FLEX_LUMBAR, "file:/home/jane/flex.bin");
+    sensor_common(flex, ROLE_FLEX_LUMBAR, "file:/srv/jane/flex.bin");
     snprintf(flex->driver, sizeof flex->driver, "arduino-firmata");
     flex->stream_count = 1;
     stream_fill(&flex->streams[0], &FLEX, 17);
@@ -185,7 +185,8 @@ static void events_fill(struct session *session)
 {
     static const struct event EVENTS[] = {
         {EVENT_PHASE, 10.5, 0, 0, 0, 0, SIDE_BOTH, NAN, NAN, "SETUP", "runner", "begin"},
-        {EVENT_HOLD, 20.25, 30.125, 0, 0, 1, SIDE_BOTH, 29.875, NAN, "", "runner", "zone"},
+        {EVENT_HOLD, 20.25, 30.125, 0, 0, 1, SIDE_BOTH, 29.875, NAN, "zone", "runner",
+         "breaks joined: 0"},
         {EVENT_REPETITION, 110, 5.5, 1, 0, 2, SIDE_BOTH, 21.5, NAN, "", "runner", ""},
         {EVENT_NOTE, 60, 0, 0, 0, 0, SIDE_BOTH, NAN, NAN, "asked for Jane", "operator",
          "her, \"left\" hip\nhurts"},

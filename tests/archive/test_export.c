@@ -209,6 +209,7 @@ START_TEST(test_events_and_holds)
     same_double(number(&holds, 0, "credited_s"), 29.875);
     same_double(number(&holds, 0, "peak_angle_deg"), session->metrics[1].value);
     same_double(number(&holds, 0, "zone_high_deg"), 3);
+    ck_assert_str_eq(cell(&holds, 0, "end_cause"), "zone");
     same_double(number(&holds, 0, "quality"), 88);
     ck_assert_str_eq(cell(&holds, 0, "wobble_deg"), "NA");
     table_release(&holds);
@@ -259,7 +260,7 @@ START_TEST(test_time_series)
     struct table flex = table_read(out, name);
     ck_assert_uint_eq(flex.rows, 17);
     table_release(&flex);
-    snprintf(name, sizeof name, "%s_thorax_dorsal_orientation.csv", prefix);
+    snprintf(name, sizeof name, "%s_thorax_dorsal_derived_orientation.csv", prefix);
     struct table orientation = table_read(out, name);
     ck_assert_uint_eq(orientation.rows, SAMPLE_ROW_COUNT);
     table_release(&orientation);
