@@ -46,7 +46,7 @@ static void stretch_facts(struct document *document, const struct session *sessi
         char name[WORDS_LABEL_SIZE];
         const struct session_stretch *stretch = &session->stretches[i];
         words_append(stretches, sizeof stretches, "%s%s%s", i > 0 ? ", " : "",
-                     words_stretch(&stretch->protocol, name),
+                     words_stretch_brief(&stretch->protocol, name),
                      stretch->completed ? "" : " (not completed)");
         append_once(placements, sizeof placements, stretch->protocol.placement);
         append_once(versions, sizeof versions, stretch->protocol.version);

@@ -105,8 +105,8 @@ static void add_lines(struct chart *chart, const struct view *view)
     } else if (part->measure[SIDE_LEFT] == part->measure[SIDE_RIGHT]) {
         add_line(chart, view, part->measure[SIDE_LEFT], CHART_SOLID, "");
     } else {
-        add_line(chart, view, part->measure[SIDE_LEFT], CHART_DASHED, "left (dashed)");
-        add_line(chart, view, part->measure[SIDE_RIGHT], CHART_SOLID, "right (solid)");
+        add_line(chart, view, part->measure[SIDE_LEFT], CHART_DASHED, "");
+        add_line(chart, view, part->measure[SIDE_RIGHT], CHART_SOLID, "");
     }
 }
 
@@ -176,14 +176,19 @@ static void caption_of(const struct view *view, char *text, size_t size)
     const struct protocol_part *part = &view->stretch->protocol.parts[view->part];
     enum side first = part->has_sides ? SIDE_LEFT : SIDE_BOTH;
     const struct measure_info *info = measure_info_get(part->measure[first]);
-    words_append(text, size, "%s, deg.", info->title);
+    bool is_one = !part->has_sides || part->measure[SIDE_LEFT] == part->measure[SIDE_RIGHT];
+    words_append(text, size, "%s, deg.%s", info->title,
+                 is_one ? "" : " Left dashed, right solid.");
     for (int side = SIDE_BOTH; side < SIDE_COUNT; side++) {
         const struct runner_zone *zone = &view->stretch->zones[view->part][side];
         if (part->has_sides == (side != SIDE_BOTH) && isfinite(zone->low_deg)
             && zone->high_deg > zone->low_deg) {
-            words_append(text, size, " Zone%s%s %.0f to %.0f.",
-                         side == SIDE_BOTH ? "" : " ", words_side((enum side)side),
-                         zone->low_deg, zone->high_deg);
+            char low[WORDS_NUMBER_SIZE];
+            char high[WORDS_NUMBER_SIZE];
+            words_append(text, size, " Zone%s%s %s to %s.", side == SIDE_BOTH ? "" : " ",
+                         words_side((enum side)side),
+                         words_number(zone->low_deg, 0, false, low),
+                         words_number(zone->high_deg, 0, false, high));
         }
     }
 }

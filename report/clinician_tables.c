@@ -25,23 +25,11 @@ static const char *const KEY_NAMES[METRIC_COUNT] = {
     [METRIC_LUMBAR_SHARE] = "low back share", [METRIC_OBSERVED_RANGE] = "range seen",
 };
 
-/* What the safety line shows already. */
-static const bool IS_SAFETY[METRIC_COUNT] = {
-    [METRIC_PAIN_BEFORE] = true,      [METRIC_PAIN_HIGHEST] = true,
-    [METRIC_PAIN_AFTER] = true,       [METRIC_GUARD_CAUTION_COUNT] = true,
-    [METRIC_GUARD_STOP_COUNT] = true,
-};
-
 /* "deg" -> "deg", "1" -> "". */
 static const char *unit_of(const struct metric *metric)
 {
     const char *unit = metric_definition_get(metric->id)->unit;
     return strcmp(unit, "1") == 0 ? "" : unit;
-}
-
-static bool is_angle(const struct metric *metric)
-{
-    return strcmp(unit_of(metric), "deg") == 0;
 }
 
 static bool is_in_stretch(const struct session *session, const struct metric *metric)
@@ -57,31 +45,39 @@ static void label_of(const struct session *session, const struct metric *metric,
     if (is_in_stretch(session, metric)) {
         const struct protocol *protocol = &session->stretches[metric->stretch].protocol;
         char stretch[WORDS_LABEL_SIZE];
-        words_append(text, size, "%s, ", words_stretch_brief(protocol, stretch));
+        words_append(text, size, "%s", words_stretch_brief(protocol, stretch));
         if (protocol->part_count > 1) {
-            words_append(text, size, "%s, ", protocol->parts[metric->part].id);
+            words_append(text, size, ", %s", protocol->parts[metric->part].id);
         }
     }
     /* The name follows a comma where there is a stretch. */
-    char first = text[0] != '\0' ? (char)tolower((unsigned char)name[0]) : name[0];
-    words_append(text, size, "%c%s%s%s", first, name + 1,
-                 metric->side == SIDE_BOTH ? "" : ", ", words_side(metric->side));
+    if (name[0] != '\0') {
+        char first = text[0] != '\0' ? (char)tolower((unsigned char)name[0]) : name[0];
+        words_append(text, size, "%s%c%s", text[0] != '\0' ? ", " : "", first, name + 1);
+    }
+    words_append(text, size, "%s%s", metric->side == SIDE_BOTH ? "" : ", ",
+                 words_side(metric->side));
 }
 
-/* First cell of a row: label, measure, unit. */
-static void label_cell(struct document *document, const struct session *session,
-                       const struct metric *metric, const char *name)
+/* First cell of a row of the key table: where, what, unit. An angle is named by its
+ * measure. */
+static void key_label_cell(struct document *document, const struct session *session,
+                           const struct metric *metric)
 {
     char label[2 * WORDS_LABEL_SIZE] = "";
-    label_of(session, metric, name, label, sizeof label);
-    document_cell(document, DOCUMENT_PLAIN, "%s", label);
-    /* A difference of sides belongs to both. */
-    if (is_angle(metric) && metric->measure < MEASURE_COUNT
-        && metric->id != METRIC_SIDE_DIFFERENCE) {
-        char measure[WORDS_LABEL_SIZE];
-        document_run(document, DOCUMENT_QUIET, ", %s",
-                     words_measure(metric->measure, measure));
+    char name[WORDS_LABEL_SIZE];
+    struct metric named = *metric;
+    bool is_range =
+        metric->id == METRIC_RANGE_OF_MOTION || metric->id == METRIC_OBSERVED_RANGE;
+    snprintf(name, sizeof name, "%s", KEY_NAMES[metric->id]);
+    if (is_range && metric->measure < MEASURE_COUNT) {
+        words_measure(metric->measure, name);
+        if (measure_info_get(metric->measure)->side != SIDE_BOTH) {
+            named.side = SIDE_BOTH; /* the measure says the side */
+        }
     }
+    label_of(session, &named, name, label, sizeof label);
+    document_cell(document, DOCUMENT_PLAIN, "%s", label);
     document_run(document, DOCUMENT_QUIET, " %s", unit_of(metric));
 }
 
@@ -172,7 +168,7 @@ static void key_row(struct document *document, const struct session *const *sess
     int decimals = metric->id == METRIC_HOLD_TIME ? 1 : 0;
     char number[WORDS_NUMBER_SIZE];
     document_row(document);
-    label_cell(document, session, metric, KEY_NAMES[metric->id]);
+    key_label_cell(document, session, metric);
     if (metric->side == SIDE_RIGHT) {
         document_cell(document, DOCUMENT_PLAIN, "%s", "");
         value_cell(document, metric, decimals);
@@ -180,11 +176,15 @@ static void key_row(struct document *document, const struct session *const *sess
         value_cell(document, metric, decimals);
         document_cell(document, DOCUMENT_PLAIN, "%s", "");
     }
-    document_cell(document, DOCUMENT_PLAIN, "%s",
-                  words_number(progress.change, decimals, true, number));
+    if (count > 1) {
+        document_cell(document, DOCUMENT_PLAIN, "%s",
+                      words_number(progress.change, decimals, true, number));
+    }
     document_cell(document, DOCUMENT_PLAIN, "%s",
                   words_number(progress.mdc95, 0, false, number));
-    verdict_cell(document, &progress);
+    if (count > 1) {
+        verdict_cell(document, &progress);
+    }
     reference_cell(document, session, metric, sources);
 }
 
@@ -224,6 +224,19 @@ static bool is_cycle(const struct session *session, const struct metric *metric)
                   == PROTOCOL_CYCLE;
 }
 
+/* The primary angle, the one that can be followed, and any with a reference value. */
+static bool is_key_range(const struct session *session, const struct metric *metric)
+{
+    const char *source = NULL;
+    if (!is_in_stretch(session, metric)) {
+        return false;
+    }
+    const struct protocol *protocol = &session->stretches[metric->stretch].protocol;
+    return metric->measure == protocol->parts[metric->part].measure[metric->side]
+           || metric == progress_range(session, metric->stretch, metric->part, metric->side)
+           || words_reference(protocol->id, metric, &source);
+}
+
 static bool is_key(const struct session *session, const struct metric *metric)
 {
     if (metric->repetition != 0 || !KEY_NAMES[metric->id]) {
@@ -235,27 +248,41 @@ static bool is_key(const struct session *session, const struct metric *metric)
     if (metric->id == METRIC_REPETITION_COUNT) {
         return is_cycle(session, metric);
     }
-    return metric->id != METRIC_RANGE_OF_MOTION || !is_low_confidence(session, metric);
+    return metric->id != METRIC_RANGE_OF_MOTION || is_key_range(session, metric);
+}
+
+/* A first session has nothing to compare with, so that three columns say nothing. */
+static void key_columns(struct document *document, bool has_history)
+{
+    document_column(document, "Measure", false);
+    document_column(document,
+                    "L,\xC2\xA0"
+                    "both",
+                    true);
+    document_column(document, "Right", true);
+    if (has_history) {
+        document_column(document, "Change", true);
+    }
+    document_column(document, "MDC95", true);
+    if (has_history) {
+        document_column(document, "Verdict", false);
+    }
+    document_column(document, "Reference", false);
 }
 
 void clinician_key_table(struct document *document, const struct session *const *sessions,
                          size_t count)
 {
-    static const char *const columns[] = {"L,\xC2\xA0"
-                                          "both",
-                                          "Right", "Change", "MDC95"};
     const struct session *session = sessions[count - 1];
     const char *sources[SOURCE_MAX] = {0};
     document_section_open(document, "Key results");
     document_table_open(
-        document, "Value \xC2\xB1 expected error (95 %). Change is against the baseline. "
-                  "MDC95 is the smallest change larger than noise.");
-    document_column(document, "Measure", false);
-    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
-        document_column(document, columns[i], true);
-    }
-    document_column(document, "Verdict", false);
-    document_column(document, "Reference", false);
+        document, count > 1
+                      ? "Ranges, times and counts \xC2\xB1 95 %. Change is against "
+                        "the baseline. MDC95: smallest change larger than noise."
+                      : "Ranges, times and counts \xC2\xB1 95 %. First session: nothing "
+                        "to compare. MDC95: smallest change larger than noise.");
+    key_columns(document, count > 1);
     for (size_t i = 0; i < session->metric_count; i++) {
         if (is_key(session, &session->metrics[i])) {
             key_row(document, sessions, count, &session->metrics[i], sources);
@@ -454,7 +481,7 @@ void clinician_error_table(struct document *document, const struct session *sess
 static bool is_same_reason(const struct metric *a, const struct metric *b)
 {
     return a->stretch == b->stretch && a->part == b->part && a->side == b->side
-           && strcmp(a->withheld, b->withheld) == 0;
+           && a->measure == b->measure && strcmp(a->withheld, b->withheld) == 0;
 }
 
 static bool is_first_of_reason(const struct session *session, size_t index)
@@ -478,13 +505,19 @@ static void withheld_row(struct document *document, const struct session *sessio
         const struct metric *other = &session->metrics[i];
         if (is_same_reason(metric, other) && !is_named[other->id]) {
             is_named[other->id] = true;
-            words_append(names, sizeof names, "%s%s", names[0] != '\0' ? "; " : "",
-                         metric_definition_get(other->id)->title);
+            const char *title = metric_definition_get(other->id)->title;
+            words_append(names, sizeof names, "%s%c%s", names[0] != '\0' ? "; " : "",
+                         tolower((unsigned char)title[0]), title + 1);
         }
     }
     label_of(session, metric, names, label, sizeof label);
     document_row(document);
     document_cell(document, DOCUMENT_PLAIN, "%s", label);
+    if (metric->measure < MEASURE_COUNT) {
+        char measure[WORDS_LABEL_SIZE];
+        document_run(document, DOCUMENT_QUIET, ", %s",
+                     words_measure(metric->measure, measure));
+    }
     document_cell(document, DOCUMENT_PLAIN, "%s", metric->withheld);
 }
 
@@ -518,36 +551,110 @@ void clinician_withheld_table(struct document *document, const struct session *s
     document_close(document);
 }
 
-static bool is_other(const struct session *session, const struct metric *metric)
+/* Columns of the appendix, one row for each part and side. */
+static const struct {
+    enum metric_id id;
+    const char *title;
+    int decimals;
+} MOVES[] = {
+    {METRIC_PEAK_ANGLE, "Peak (deg)", 0},
+    {METRIC_MOVE_IN_TIME, "Move in (s)", 1},
+    {METRIC_MOVE_OUT_TIME, "Move out (s)", 1},
+    {METRIC_SMOOTHNESS_SPARC, "SPARC (1)", 1},
+    {METRIC_CYCLE_TIME, "Cycle (s)", 1},
+    {METRIC_CYCLE_VARIATION, "Range CV (%)", 0},
+    {METRIC_TEMPO_VARIATION, "Tempo CV (%)", 0},
+    {METRIC_BREATHING_RATE, "Breathing (/min)", 0},
+};
+
+static void move_row(struct document *document, const struct session *session,
+                     const struct metric *peak)
 {
-    return metric->repetition == 0 && isfinite(metric->value) && !is_key(session, metric)
-           && !IS_SAFETY[metric->id];
+    char label[2 * WORDS_LABEL_SIZE] = "";
+    label_of(session, peak, "", label, sizeof label);
+    document_row(document);
+    document_cell(document, DOCUMENT_PLAIN, "%s", label);
+    for (size_t i = 0; i < sizeof MOVES / sizeof MOVES[0]; i++) {
+        number_cell(
+            document,
+            progress_primary(session, MOVES[i].id, peak->stretch, peak->part, peak->side),
+            MOVES[i].decimals);
+    }
+    char coverage[WORDS_NUMBER_SIZE];
+    document_cell(document, DOCUMENT_PLAIN, "%s",
+                  words_number(100.0 * peak->coverage, 1, false, coverage));
+}
+
+static void move_table(struct document *document, const struct session *session)
+{
+    document_section_open(document, "Appendix: moves");
+    document_table_open(document,
+                        "Means over all repetitions of a part. SPARC: smoothness, "
+                        "nearer 0 is smoother.");
+    document_column(document, "Stretch", false);
+    for (size_t i = 0; i < sizeof MOVES / sizeof MOVES[0]; i++) {
+        document_column(document, MOVES[i].title, true);
+    }
+    document_column(document, "Coverage (%)", true);
+    for (size_t i = 0; i < session->metric_count; i++) {
+        const struct metric *metric = &session->metrics[i];
+        if (metric->id == METRIC_PEAK_ANGLE && is_in_stretch(session, metric)
+            && metric
+                   == progress_primary(session, METRIC_PEAK_ANGLE, metric->stretch,
+                                       metric->part, metric->side)) {
+            move_row(document, session, metric);
+        }
+    }
+    document_close(document);
+    document_close(document);
+}
+
+static bool is_secondary(const struct session *session, const struct metric *metric)
+{
+    return metric->id == METRIC_RANGE_OF_MOTION && metric->repetition == 0
+           && isfinite(metric->value) && is_in_stretch(session, metric)
+           && metric->measure < MEASURE_COUNT
+           && metric->measure
+                  != session->stretches[metric->stretch]
+                         .protocol.parts[metric->part]
+                         .measure[metric->side];
+}
+
+static void secondary_row(struct document *document, const struct session *session,
+                          const struct metric *metric)
+{
+    char label[2 * WORDS_LABEL_SIZE] = "";
+    char name[WORDS_LABEL_SIZE];
+    label_of(session, metric, words_measure(metric->measure, name), label, sizeof label);
+    document_row(document);
+    document_cell(document, DOCUMENT_PLAIN, "%s", label);
+    value_cell(document, metric, 1);
+    document_cell(document, DOCUMENT_QUIET, "%s",
+                  is_low_confidence(session, metric) ? "other plane, low confidence" : "");
 }
 
 void clinician_other_table(struct document *document, const struct session *session)
 {
     bool is_open = false;
+    if (session->metric_count == 0 || session->stretch_count == 0) {
+        return;
+    }
+    move_table(document, session);
     for (size_t i = 0; i < session->metric_count; i++) {
-        const struct metric *metric = &session->metrics[i];
-        if (!is_other(session, metric)) {
+        if (!is_secondary(session, &session->metrics[i])) {
             continue;
         }
         if (!is_open) {
             is_open = true;
-            document_section_open(document, "Appendix: further values");
-            document_table_open(document, "Over all repetitions of a part, \xC2\xB1 95 %.");
-            document_column(document, "Measure", false);
-            document_column(document, "Value", true);
-            document_column(document, "Coverage (%)", true);
+            document_section_open(document, "Appendix: secondary angles");
+            document_table_open(document,
+                                "Ranges over all repetitions, \xC2\xB1 95 %. All other "
+                                "values stand in the archive.");
+            document_column(document, "Angle", false);
+            document_column(document, "Range (deg)", true);
             document_column(document, "Remark", false);
         }
-        document_row(document);
-        label_cell(document, session, metric, metric_definition_get(metric->id)->title);
-        value_cell(document, metric, 1);
-        document_cell(document, DOCUMENT_PLAIN, "%.1f", 100.0 * metric->coverage);
-        document_cell(document, DOCUMENT_QUIET, "%s",
-                      is_low_confidence(session, metric) ? "secondary, low confidence"
-                                                         : "");
+        secondary_row(document, session, &session->metrics[i]);
     }
     if (is_open) {
         document_close(document);

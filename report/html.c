@@ -73,11 +73,16 @@ static void write_paragraph(struct writer *writer, const struct node *node)
 
 static void write_section(struct writer *writer, const struct node *node)
 {
-    unsigned number = ++writer->section_count;
-    fprintf(writer->stream, "<section aria-labelledby=\"s%u\"><h2 id=\"s%u\">", number,
-            number);
-    markup_write(node->text, writer->stream);
-    fputs(writer->row_first > 0 ? " (continued)</h2>" : "</h2>", writer->stream);
+    bool is_continued = writer->row_first > 0;
+    if (is_continued) {
+        /* No landmark: its name would stand twice. */
+        write_between(writer, "<div><h2>", node->text, " (continued)</h2>");
+    } else {
+        unsigned number = ++writer->section_count;
+        fprintf(writer->stream, "<section aria-labelledby=\"s%u\"><h2 id=\"s%u\">", number,
+                number);
+        write_between(writer, "", node->text, "</h2>");
+    }
     bool is_behind_table = false;
     for (const struct node *child = node->first; child; child = child->next) {
         bool is_table = child->kind == NODE_TABLE;
@@ -89,7 +94,7 @@ static void write_section(struct writer *writer, const struct node *node)
         }
         is_behind_table = is_behind_table || is_table;
     }
-    fputs("</section>\n", writer->stream);
+    fputs(is_continued ? "</div>\n" : "</section>\n", writer->stream);
 }
 
 static void write_columns(struct writer *writer, const struct node *node)
@@ -242,13 +247,33 @@ static void write_table_body(struct writer *writer, const struct node *node)
     fputs("</tbody></table></div>\n", writer->stream);
 }
 
+/* The widths that the layout counted on. */
+static void write_column_widths(struct writer *writer, const struct node *table)
+{
+    double widths[LAYOUT_COLUMN_MAX];
+    size_t count = layout_columns(table, LAYOUT_WIDTH_MM, widths);
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        sum += widths[i];
+    }
+    fputs("<colgroup>", writer->stream);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(writer->stream, "<col style=\"width:%.1f%%\">", 100.0 * widths[i] / sum);
+    }
+    fputs("</colgroup>", writer->stream);
+}
+
 static void write_table(struct writer *writer, const struct node *node)
 {
     fprintf(
         writer->stream,
         "<div class=\"ts\" tabindex=\"0\" role=\"region\" aria-label=\"Table %u\"><table>",
         ++writer->table_count);
-    write_between(writer, "<caption>", node->text, "</caption><thead><tr>");
+    write_between(writer, "<caption>", node->text, "</caption>");
+    if (writer->document->style == DOCUMENT_DENSE) {
+        write_column_widths(writer, node);
+    }
+    fputs("<thead><tr>", writer->stream);
     for (const struct node *column = node->first; column; column = column->next) {
         if (column->kind == NODE_COLUMN) {
             write_between(writer,

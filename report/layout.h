@@ -5,6 +5,13 @@
 
 #include "report/node.h"
 
+/* Between the margins of a dense sheet. */
+#define LAYOUT_WIDTH_MM 184.0
+
+enum {
+    LAYOUT_COLUMN_MAX = 16
+};
+
 /* A block, or some rows of a section with a table, on one sheet. */
 struct layout_piece {
     const struct node *node;
@@ -23,5 +30,11 @@ struct layout {
  */
 enum status layout_create(const struct document *document, struct layout *layout);
 void layout_release(struct layout *layout);
+
+/* Widths of the columns of a table in mm, gaps included; their sum is width_mm unless the
+ * table is too wide. The first column, and the last unless it holds numbers, wrap and share
+ * what the others leave. @return Their number. */
+size_t layout_columns(const struct node *table, double width_mm,
+                      double widths[LAYOUT_COLUMN_MAX]);
 
 #endif

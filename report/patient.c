@@ -91,16 +91,19 @@ static size_t candidates_collect(const struct session *const *sessions, size_t c
     return candidate_count;
 }
 
-/* "forward bend", "right twist", "child's pose hold". */
+/* "forward bend", "right twist", "child's pose hold", "knee hug rock". */
 static void subject_of(const struct session *session, const struct metric *metric,
                        char *text, size_t size)
 {
     char stretch[WORDS_LABEL_SIZE];
+    const struct protocol *protocol = &session->stretches[metric->stretch].protocol;
+    const struct protocol_part *part = &protocol->parts[metric->part];
     const char *side = words_side(metric->side);
-    words_append(
-        text, size, "%s%s%s%s", side, *side ? " " : "",
-        words_stretch_plain(&session->stretches[metric->stretch].protocol, stretch),
-        is_time(metric) ? " hold" : "");
+    words_append(text, size, "%s%s%s%s", side, *side ? " " : "",
+                 words_stretch_plain(protocol, stretch), is_time(metric) ? " hold" : "");
+    if (protocol->part_count > 1 && part->kind == PROTOCOL_CYCLE) {
+        words_append(text, size, " %s", part->id);
+    }
 }
 
 static const char *plain_reason(enum progress_reason reason)

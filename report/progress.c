@@ -163,19 +163,38 @@ struct progress progress_compare(const struct session *const *sessions, size_t c
     return progress;
 }
 
+/* What can be followed in place of a primary angle without a smallest detectable change. */
+static enum measure companion_of(enum measure measure)
+{
+    static const enum measure companions[][2] = {
+        {MEASURE_THORAX_INCLINATION, MEASURE_LUMBAR_FLEXION},
+        {MEASURE_STERNUM_INCLINATION, MEASURE_TRUNK_FLEXION},
+        {MEASURE_LUMBAR_ROTATION, MEASURE_TRUNK_ROTATION},
+    };
+
+    for (size_t i = 0; i < sizeof companions / sizeof companions[0]; i++) {
+        if (companions[i][0] == measure) {
+            return companions[i][1];
+        }
+    }
+    return measure;
+}
+
 const struct metric *progress_range(const struct session *session, unsigned stretch,
                                     unsigned part, enum side side)
 {
     const struct metric *primary =
         progress_primary(session, METRIC_RANGE_OF_MOTION, stretch, part, side);
-    if (primary && isfinite(metric_mdc95(primary->id, primary->measure))) {
+    const struct protocol_part *rule = &session->stretches[stretch].protocol.parts[part];
+    if (rule->kind == PROTOCOL_CYCLE) {
         return primary;
     }
+    enum measure companion = companion_of(rule->measure[side]);
     for (size_t i = 0; i < session->metric_count; i++) {
         const struct metric *metric = &session->metrics[i];
         if (metric->id == METRIC_RANGE_OF_MOTION && metric->stretch == stretch
             && metric->part == part && metric->side == side && metric->repetition == 0
-            && isfinite(metric_mdc95(metric->id, metric->measure))) {
+            && metric->measure == companion) {
             return metric;
         }
     }

@@ -43,9 +43,9 @@ struct progress progress_compare(const struct session *const *sessions, size_t c
 const struct metric *progress_primary(const struct session *session, enum metric_id id,
                                       unsigned stretch, unsigned part, enum side side);
 
-/* The range of a part and side that can best be followed: of the primary measure, or of the
- * first other with a smallest detectable change when the primary has none. NULL if there is
- * none. */
+/* The range of a part and side that can be followed: of the primary angle, or in a hold of
+ * its companion when the primary has no smallest detectable change. NULL if there is none.
+ */
 const struct metric *progress_range(const struct session *session, unsigned stretch,
                                     unsigned part, enum side side);
 

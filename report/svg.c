@@ -143,7 +143,7 @@ static void write_x_axis(const struct frame *frame, const struct chart *chart, F
     if (!chart->settings.has_x_numbers) {
         return;
     }
-    double step = nice_step(frame->x_max - frame->x_min, frame->width > 500 ? 8.0 : 4.0);
+    double step = nice_step(frame->x_max - frame->x_min, frame->width > 500 ? 8.0 : 5.0);
     long first = lround(ceil(frame->x_min / step - 1e-9));
     long last = lround(floor(frame->x_max / step + 1e-9));
     for (long i = first; i <= last; i++) {
