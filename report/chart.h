@@ -17,7 +17,7 @@ struct chart;
 enum chart_shape {
     CHART_WIDE, /* 690 x 170: the width of a sheet */
     CHART_HALF, /* 340 x 150: half of it */
-    CHART_LARGE /* 660 x 178 with large figures, and a second drawing for telephones */
+    CHART_LARGE /* 660 x 164 with large figures, and a second drawing for telephones */
 };
 
 struct chart_settings {

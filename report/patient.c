@@ -456,9 +456,8 @@ static void add_frame(struct document *document, const struct session *session,
 static void add_simulated(struct document *document, const struct session *session)
 {
     if (session->simulated) {
-        document_notice_open(document, DOCUMENT_CAUTION, "Practice data");
-        document_paragraph(document, DOCUMENT_PLAIN,
-                           "The sensors were not real. These numbers are of no person.");
+        document_notice_open(document, DOCUMENT_CAUTION,
+                             "Practice data: the sensors were not real.");
         document_close(document);
     }
 }

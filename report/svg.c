@@ -30,12 +30,12 @@ static const struct frame FRAMES[] = {
     [CHART_HALF] =
         {.width = 340, .height = 150, .left = 38, .right = 330, .top = 16, .bottom = 124},
     [CHART_LARGE] =
-        {.width = 660, .height = 178, .left = 38, .right = 632, .top = 22, .bottom = 150},
+        {.width = 660, .height = 164, .left = 38, .right = 632, .top = 20, .bottom = 138},
 };
 
 /* CHART_LARGE on a telephone. */
 static const struct frame FRAME_TELEPHONE = {
-    .width = 350, .height = 210, .left = 38, .right = 326, .top = 22, .bottom = 182};
+    .width = 350, .height = 210, .left = 38, .right = 326, .top = 20, .bottom = 182};
 
 static double x_at(const struct frame *frame, double x)
 {

@@ -221,7 +221,7 @@ START_TEST(simulated_and_recovered_are_told)
     ck_assert_ptr_nonnull(strstr(text, "17 bytes"));
     free(text);
     text = text_of(report_patient, 3);
-    ck_assert_ptr_nonnull(strstr(text, "The sensors were not real."));
+    ck_assert_ptr_nonnull(strstr(text, "the sensors were not real."));
     free(text);
 }
 

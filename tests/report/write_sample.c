@@ -47,6 +47,8 @@ int main(int argument_count, char **arguments)
         failed |= write_one(report_clinician, sessions, 3, arguments[1], "clinician.html");
         failed |=
             write_one(report_clinician, sessions, 1, arguments[1], "clinician-first.html");
+        /* The fullest page. */
+        made[2]->simulated = true;
         failed |= write_one(report_patient, sessions, 3, arguments[1], "patient.html");
         failed |=
             write_one(report_patient, sessions, 1, arguments[1], "patient-first.html");
