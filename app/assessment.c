@@ -55,6 +55,7 @@ struct assessment {
     uv_poll_t keys;
     bool has_signals;
     bool has_keys;
+    bool was_open[CAPTURE_DEVICE_MAX]; /* a port that was lost is tried again quietly */
     struct termios terminal;
 };
 
@@ -255,7 +256,6 @@ static void terminal_start(struct assessment *assessment)
         uv_signal_init(loop, &assessment->signals[index]);
         assessment->signals[index].data = assessment;
         uv_signal_start(&assessment->signals[index], on_signal, NUMBERS[index]);
-        uv_unref((uv_handle_t *)&assessment->signals[index]);
     }
     assessment->has_signals = true;
     if (!assessment->settings->read_keys || !isatty(STDIN_FILENO)
@@ -270,7 +270,6 @@ static void terminal_start(struct assessment *assessment)
         && uv_poll_init(loop, &assessment->keys, STDIN_FILENO) == 0) {
         assessment->keys.data = assessment;
         uv_poll_start(&assessment->keys, UV_READABLE, on_keys);
-        uv_unref((uv_handle_t *)&assessment->keys);
         assessment->has_keys = true;
     }
 }

@@ -11,6 +11,7 @@
 #include "app/options.h"
 #include "app/results.h"
 #include "base/log.h"
+#include "base/units.h"
 
 static const char HELP[] =
     "usage: limber demo [--protocol ID[,ID]] [--patient NAME] [--archive DIR] [--fast]\n"
@@ -46,6 +47,17 @@ struct demo_sensor {
     const char *driver;
 };
 
+/* Strip of 10 kOhm flat that doubles at 180 deg, pre-bent by 30 deg, over a fixed 11.5 kOhm, read
+ * with 10 bits (Spectra Symbol data sheet 2014): 508 counts at 0 deg, 444 at 60 deg. */
+static const struct calibration_flex FLEX_NOMINAL = {
+    .offset = 508.0,
+    .scale = -64.0,
+    .terms_rad = {0.0, 60.0 * RAD_PER_DEG},
+    .term_count = 2,
+    .low = 400.0,
+    .high = 540.0,
+};
+
 /* Both placement sets at once, so that every stretch can run. */
 static const struct demo_sensor DEMO_SENSORS[] = {
     {ROLE_THORAX_DORSAL, "xio-ximu3"},     {ROLE_PELVIS_DORSAL, "xio-ximu3"},
@@ -65,6 +77,9 @@ static enum status sensors_make(const char *patient, struct sensor_list *list)
         if (size < 0 || (size_t)size >= sizeof entry->port) {
             log_error("--patient %s: name too long", patient);
             return STATUS_BAD_INPUT;
+        }
+        if (role_is_flex(entry->role)) {
+            entry->flex = FLEX_NOMINAL;
         }
     }
     return STATUS_OK;

@@ -13,10 +13,11 @@
 
 static const char HELP[] =
     "usage: limber protocols list [--json]\n"
-    "       limber protocols show ID|FILE\n"
+    "       limber protocols show ID|FILE [--yaml]\n"
     "       limber protocols check FILE...\n\n"
     "list   the built-in stretches and their doses\n"
-    "show   one page that a clinician can read before it is used\n"
+    "show   one page that a clinician can read before it is used; with --yaml its text, to\n"
+    "       start a file of your own from\n"
     "check  reads files and says FILE:LINE: what is wrong and what to do;\n"
     "       exit code 0 when all are good, 4 when one is not\n\n"
     "example: limber protocols show bridge\n";
@@ -282,12 +283,16 @@ static void page_print(const struct protocol *protocol)
     cue_print("other dose", protocol->override_reason);
 }
 
-static enum status show_run(const char *name)
+static enum status show_run(const char *name, bool as_yaml)
 {
     struct protocol protocol;
     enum status status = protocol_find(name, &protocol);
     if (!status) {
-        page_print(&protocol);
+        if (as_yaml) {
+            fwrite(protocol.text, 1, protocol.text_size, stdout);
+        } else {
+            page_print(&protocol);
+        }
         protocol_release(&protocol);
     }
     return status;
@@ -332,19 +337,22 @@ static int usage(const char *what)
 int command_protocols(int argc, char **argv)
 {
     static const struct option OPTIONS[] = {{"json", no_argument, NULL, 'j'},
+                                            {"yaml", no_argument, NULL, 'y'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     bool json = false;
+    bool as_yaml = false;
     int option = 0;
     while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
         if (option == 'h') {
             fputs(HELP, stdout);
             return EXIT_CODE_OK;
         }
-        if (option != 'j') {
+        if (option == '?') {
             return EXIT_CODE_USAGE;
         }
-        json = true;
+        json |= option == 'j';
+        as_yaml |= option == 'y';
     }
     const char *action = optind < argc ? argv[optind] : "";
     int count = argc - optind - 1;
@@ -352,7 +360,7 @@ int command_protocols(int argc, char **argv)
         return status_exit_code(list_run(json));
     }
     if (strcmp(action, "show") == 0 && count == 1) {
-        return status_exit_code(show_run(argv[optind + 1]));
+        return status_exit_code(show_run(argv[optind + 1], as_yaml));
     }
     if (strcmp(action, "check") == 0 && count > 0) {
         return status_exit_code(check_run(count, argv + optind + 1));

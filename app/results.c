@@ -113,7 +113,7 @@ static json_t *metric_json(const struct session *session, const struct metric *m
     const struct measure_info *measure =
         metric->measure < MEASURE_COUNT ? measure_info_get(metric->measure) : NULL;
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:s, s:i}", "id",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:i}", "id",
         definition->id, "joint", measure ? measure->joint : "", "measure",
         measure ? measure->id : "", "side", side_text(metric->side), "stretch",
         session->stretches[metric->stretch].protocol.id, "part",

@@ -44,7 +44,7 @@ class Bench:
 
     def expect(self, code, words, *arguments):
         run = journal.limber(self.binary, *arguments, code=code, stdin=-3)
-        lines = [line for line in run.stderr.splitlines() if line.strip()]
+        lines = [line for line in run.stderr.splitlines() if line.startswith('limber:')]
         assert len(lines) == 1, f'{arguments}: {len(lines)} lines on standard error\n{run.stderr}'
         for word in words:
             assert word in lines[0], f'{arguments}: no {word!r} in\n{lines[0]}'
@@ -92,9 +92,9 @@ def main():
         blocked = bench.write('blocked', 'a file where a folder should be')
         bench.assess(DISK, ['blocked'], archive=os.path.join(blocked, 'archive'))
 
-        emergency = bench.write('emergency.yaml', 'answers: {all: no, 1: yes}\npain_now: 1\n')
+        emergency = bench.write('emergency.yaml', 'all: no\nanswers: {1: yes}\npain_now: 1\n')
         bench.assess(FINDING, ['emergency'], answers=emergency)
-        refer = bench.write('refer.yaml', 'answers: {all: no, 4: yes}\npain_now: 1\n')
+        refer = bench.write('refer.yaml', 'all: no\nanswers: {4: yes}\npain_now: 1\n')
         bench.assess(FINDING, [], answers=refer)
 
         noise = bench.write('noise.bin', bytes(range(256)) * 64)
@@ -116,7 +116,8 @@ def main():
         with open(whole, 'rb') as stream:
             data = stream.read()
         cut = bench.write('cut.h5', data[:len(data) // 2])
-        bench.expect(DATA, ['cut.h5'], 'verify', cut)
+        bench.expect(FINDING, ['cut.h5', 'missing'], 'verify', cut)
+        bench.expect(DATA, ['cut.h5'], 'analyse', cut)
         assert os.path.getsize(cut) == len(data) // 2
     return 0
 

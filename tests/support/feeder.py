@@ -109,7 +109,7 @@ def sensors_yaml(path, ports, driver='xio-ximu3'):
 
 def answers_yaml(path):
     with open(path, 'w') as stream:
-        stream.write('answers: {all: no}\npain_now: 1\npain_after: 1\n')
+        stream.write('all: no\npain_now: 1\npain_after: 1\n')
     return path
 
 
