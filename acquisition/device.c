@@ -20,6 +20,9 @@ static const unsigned WINDOW_AGREE_MIN = 12;
 static const double WINDOW_TOLERANCE = 0.5;
 /* A longer step forward in a format without checksum is believed only when confirmed. */
 static const double FAR_STEP_S = 10.0;
+/* So many samples of a stream are passed on whatever their ticks: nothing is known yet that
+ * they could contradict. The clock still follows only what is confirmed. */
+static const uint32_t EARLY_COUNT = 8;
 
 static double period_ticks(const struct device *device)
 {
@@ -218,30 +221,42 @@ static bool ticks_are_doubtful(const struct device *device, struct device_clock 
     return true;
 }
 
+static void sample_count(struct device *device, struct device_clock *clock,
+                         struct sample *sample)
+{
+    if (!clock->is_sequenced) {
+        sample->sequence = clock->sample_count;
+    }
+    clock->last_sequence = sample->sequence;
+    clock->sample_count++;
+    device->counters.sample_count++;
+}
+
 /* @return false when the sample must not be used. */
 static bool sample_finish(struct device *device, struct sample *sample, int64_t host_ns)
 {
     assert(sample->stream < STREAM_MAX);
     struct device_clock *clock = &device->clocks[sample->stream];
     sample->host_ns = host_ns;
-    if (ticks_are_doubtful(device, clock, sample)) {
+    bool is_doubtful = ticks_are_doubtful(device, clock, sample);
+    if (is_doubtful && clock->sample_count >= EARLY_COUNT) {
         device->counters.bad_count++;
         return false;
     }
     clock->is_sequenced = clock->is_sequenced || sample->sequence != 0;
+    if (is_doubtful) {
+        sample->flags |= SAMPLE_GAP_BEFORE;
+        sample_count(device, clock, sample);
+        return true;
+    }
     clock_check(device, clock, sample);
     if (sample->stream == 0) {
         newest_update(device, clock, sample);
     }
-    if (!clock->is_sequenced) {
-        sample->sequence = clock->sample_count;
-    }
-    clock->last_sequence = sample->sequence;
+    sample_count(device, clock, sample);
     clock->last_ticks = sample->device_ticks;
-    clock->sample_count++;
     clock->is_seen = true;
     clock->is_resumed = false;
-    device->counters.sample_count++;
     return true;
 }
 

@@ -11,7 +11,8 @@ struct device_counters {
     uint64_t byte_count;
     uint64_t frame_count;  /* good frames */
     uint64_t sample_count; /* of all streams */
-    uint64_t bad_count;    /* frames that failed their check, or whose time is absurd */
+    uint64_t bad_count;    /* frames that failed their check, or whose time is absurd
+                            * after the first samples of a stream */
     uint64_t skipped_size; /* bytes that belong to no frame */
     uint64_t lost_count;   /* samples of stream 0 that never came, from clock or sequence */
     uint64_t gap_count;    /* times that happened */
@@ -30,7 +31,7 @@ struct device_clock {
     bool is_seen;
     bool is_sequenced; /* the driver fills in sequence */
     bool is_resumed;   /* after an interruption any ticks may follow */
-    bool is_doubted;   /* the sample before was dropped for its ticks */
+    bool is_doubted;   /* the ticks of the sample before were not believed */
     bool is_jumped;    /* the sample before came after a gap */
     uint64_t doubted_ticks;
     uint64_t jumped_ticks; /* the last before that gap */

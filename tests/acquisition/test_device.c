@@ -240,6 +240,40 @@ START_TEST(test_true_restart_without_checksum_costs_one_sample)
 
 END_TEST
 
+/* Vectors one after the other are no stream: the third is 168 s later, then time goes back.
+ * None may be dropped, and the device's time must not follow. */
+START_TEST(test_first_samples_are_passed_on_whatever_their_ticks)
+{
+    static const uint32_t TICKS[] = {1000, 168549, 1000, 90000, 1010, 1020};
+
+    enum {
+        COUNT = sizeof TICKS / sizeof TICKS[0]
+    };
+    struct wire *wire = calloc(1, sizeof *wire);
+    for (unsigned i = 0; i < COUNT; i++) {
+        wire_put(wire, TICKS[i], (int16_t)i);
+    }
+    for (size_t chunk = 1; chunk <= wire->size; chunk++) {
+        struct sink *sink = calloc(1, sizeof *sink);
+        struct device *device = device_make(&tiny_plain_driver, TINY_RATE_HZ);
+        feed(device, wire, chunk, sink);
+        ck_assert_uint_eq(sink->count, COUNT);
+        for (unsigned i = 0; i < COUNT; i++) {
+            ck_assert_uint_eq(sink->samples[i].device_ticks, TICKS[i]);
+            ck_assert_uint_eq(sink->samples[i].sequence, i);
+        }
+        ck_assert_uint_eq(sink->samples[1].flags, SAMPLE_GAP_BEFORE);
+        ck_assert_uint_eq(device->counters.bad_count, 0);
+        ck_assert_uint_eq(device->counters.restart_count, 0);
+        ck_assert_int_eq(device->newest_ns, 20000000);
+        free(device);
+        free(sink);
+    }
+    free(wire);
+}
+
+END_TEST
+
 START_TEST(test_refused_frame_is_bad_and_gives_nothing)
 {
     struct wire *wire = calloc(1, sizeof *wire);
@@ -387,6 +421,7 @@ int main(void)
     tcase_add_test(tests, test_restart_of_the_clock);
     tcase_add_test(tests, test_damaged_ticks_cost_only_their_sample);
     tcase_add_test(tests, test_true_restart_without_checksum_costs_one_sample);
+    tcase_add_test(tests, test_first_samples_are_passed_on_whatever_their_ticks);
     tcase_add_test(tests, test_refused_frame_is_bad_and_gives_nothing);
     tcase_add_test(tests, test_damaged_frames_cost_only_themselves);
     tcase_add_test(tests, test_interrupt_drops_the_partial_frame_only);

@@ -154,6 +154,43 @@ START_TEST(stuffed_message_decodes)
 
 END_TEST
 
+/* All vectors in one buffer: those at 1 s, the stressed one at 168 s, then 1 s again. */
+START_TEST(vectors_in_a_row_decode)
+{
+    enum {
+        VECTOR_COUNT = sizeof VECTORS / sizeof VECTORS[0]
+    };
+
+    static const char stressed[] =
+        "C9 DBDC DBDD 0B DBDC 00000000 0000C03F 000010C0 0000003E DBDC D7233C DBDC D7A3BC "
+        "A4707D3F 0A";
+    static const char ascii[] = "I,1000000,0.0000,0.0000,0.0000,0.0000,0.0000,1.0000\n"
+                                "Q,1000000,1.0000,0.0000,0.0000,0.0000\n";
+    static const char no_samples[] = "d340420f0000000000616263313233f1f2f30a"
+                                     "ce40420f0000000000427574746f6e20707265737365642e0a";
+    uint8_t bytes[2048];
+    size_t size = hex_decode(no_samples, bytes, sizeof bytes);
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
+        size += hex_decode(VECTORS[vector].hex, bytes + size, sizeof bytes - size);
+    }
+    size += hex_decode(stressed, bytes + size, sizeof bytes - size);
+    memcpy(bytes + size, ascii, sizeof ascii - 1);
+    size += sizeof ascii - 1;
+    for (size_t chunk_size = 1; chunk_size <= size; chunk_size++) {
+        struct collected collected;
+        collected_init(&collected, DRIVER, NULL);
+        collected_feed(&collected, bytes, size, chunk_size);
+        ck_assert_uint_eq(collected.count, VECTOR_COUNT + 3);
+        ck_assert_uint_eq(collected.samples[VECTOR_COUNT].device_ticks, 168549130);
+        check_float_eq(collected.samples[VECTOR_COUNT].values[5], 0.99F);
+        ck_assert_uint_eq(collected.samples[VECTOR_COUNT + 1].device_ticks, 1000000);
+        ck_assert_uint_eq(collected.device.counters.bad_count, 0);
+        collected_free(&collected);
+    }
+}
+
+END_TEST
+
 START_TEST(ascii_decodes)
 {
     static const struct {
@@ -619,6 +656,7 @@ int main(void)
     tcase_add_test(messages, newer_status_is_text);
     tcase_add_loop_test(messages, stuffing_table_of_the_manual, 0, 6);
     tcase_add_test(messages, stuffed_message_decodes);
+    tcase_add_test(messages, vectors_in_a_row_decode);
     tcase_add_loop_test(messages, ascii_decodes, 0, 8);
     tcase_add_test(messages, accessory_line_becomes_analog_sample);
     tcase_add_loop_test(messages, other_messages_give_no_sample, 0, 4);
