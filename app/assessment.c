@@ -124,7 +124,8 @@ static void notice_show(struct assessment *assessment, unsigned device_index)
     if (count != assessment->notice_counts[device_index]) {
         assessment->notice_counts[device_index] = count;
         log_warning("%s: the sensor says: %s",
-                    role_text(assessment->header->sensors.entries[device_index].role), text);
+                    role_text(assessment->header->sensors.entries[device_index].role),
+                    text);
     }
 }
 

@@ -48,8 +48,9 @@ static enum status stream_find(const struct device *device, enum role role,
 }
 
 /* Which channel of an analog sensor is meant; the first where none is named. */
-static enum status channel_find(const struct device *device, const struct sensor_entry *entry,
-                                unsigned stream, unsigned *channel)
+static enum status channel_find(const struct device *device,
+                                const struct sensor_entry *entry, unsigned stream,
+                                unsigned *channel)
 {
     unsigned count = 0;
     const struct stream_info *streams = device_streams(device, &count);

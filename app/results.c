@@ -120,8 +120,8 @@ static json_t *metric_json(const struct session *session, const struct metric *m
         part_title(session, metric), "repetition", (int)metric->repetition, "value",
         number_json(metric->value), "unit", definition->unit, "uncertainty",
         number_json(metric->uncertainty), "coverage", number_json(metric->coverage),
-        "quality", number_json(metric->quality), "withheld", metric->withheld,
-        "definition_version", (int)definition->version);
+        "quality", number_json(metric->quality), "withheld", metric->withheld, "remark",
+        metric->remark, "definition_version", (int)definition->version);
 }
 
 enum status results_print_json(const struct session *session)

@@ -79,6 +79,10 @@ static void text_copy(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from ? from : "");
 }
 
+/* Two points say nothing about the curve between them: acceptance limit of a strip
+ * calibrated on the body (project default). */
+static const double FLEX_TWO_POINT_ERROR_RAD = 5.0 * RAD_PER_DEG;
+
 /* A line through two points of (reading, angle): quick calibration of a strip. */
 static bool flex_fit(const struct flex_point *points, struct calibration_flex *flex)
 {
@@ -94,6 +98,7 @@ static bool flex_fit(const struct flex_point *points, struct calibration_flex *f
         .term_count = 2,
         .low = span > 0.0 ? points[0].reading : points[1].reading,
         .high = span > 0.0 ? points[1].reading : points[0].reading,
+        .residual_rad = FLEX_TWO_POINT_ERROR_RAD,
     };
     return true;
 }

@@ -8,6 +8,7 @@ Asserts: joint angle RMSE at most 1.5 deg on the axes that gravity shows; hold s
 here, on the true angles); repetitions exact where the movement is 15 deg or more.
 The truth is read from a file that only this test sees.
 """
+import concurrent.futures
 import csv
 import os
 import re
@@ -281,11 +282,15 @@ def main():
         print('| stretch | person | worst gravity-seen angle | RMSE (deg) | holds | '
               'start or end (s) | duration (s) | repetitions counted / done |')
         print('| --- | --- | --- | --- | --- | --- | --- | --- |')
-    for stretch in STRETCHES:
-        for patient in patients:
-            with journal.workspace() as folder:
-                case = Case(binary, stretch, patient, folder)
-            (worst, rmse, holds, edge, length, counts), failures = judge(case)
+
+    def run(pair):
+        with journal.workspace() as folder:
+            return judge(Case(binary, *pair, folder))
+
+    pairs = [(stretch, patient) for stretch in STRETCHES for patient in patients]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (stretch, patient), (row, failures) in zip(pairs, pool.map(run, pairs)):
+            worst, rmse, holds, edge, length, counts = row
             done = ', '.join(f'{a} / {b}' for a, b in counts) or '-'
             if markdown:
                 print(f'| {stretch} | {patient} | {worst} | {rmse:.2f} | {holds} | {edge:.3f} | '

@@ -49,7 +49,9 @@ def run(binary, recording, number):
                 [binary, 'assess', '--archive', archive, '--subject', f'K{number}', '--protocol',
                  'cat_cow', '--sensors', sensors, '--answers', answers],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        time.sleep(0.4)  # opens the ports
+        log_path = os.path.join(folder, 'log')
+        while program.poll() is None and not os.path.getsize(log_path):
+            time.sleep(0.01)  # its first cue says that the ports are open
         moments = {}
 
         def kill(played):

@@ -301,6 +301,50 @@ START_TEST(hold_event_has_true_start_and_end)
 
 END_TEST
 
+/* Every still rest closes the headings for 1.5 s and more, and is done with that before the
+ * next movement begins; only the first start posture of a stretch starts them. */
+START_TEST(rests_close_the_headings)
+{
+    struct world *world = world_create("standing_forward_bend", NULL);
+    unsigned starts = 0;
+    unsigned closures = 0;
+    double since_s = 0.0;
+    while (world->runner.view.phase != PHASE_DONE) {
+        enum pipeline_stage before = world->stage;
+        ck_assert_double_lt(world->time_s, 600.0);
+        step(world);
+        starts += before == PIPELINE_STAGE_START && world->stage != before;
+        if (before != PIPELINE_STAGE_CLOSURE && world->stage == PIPELINE_STAGE_CLOSURE) {
+            since_s = world->time_s;
+        } else if (before == PIPELINE_STAGE_CLOSURE && world->stage != before) {
+            ck_assert_double_ge(world->time_s - since_s, 1.5);
+            ck_assert_int_eq(world->runner.view.phase, PHASE_REST);
+            closures++;
+        }
+    }
+    ck_assert_uint_eq(starts, 1);
+    /* After three practices, two holds and the sways. */
+    ck_assert_uint_eq(closures, 6);
+    world_destroy(world);
+}
+
+END_TEST
+
+START_TEST(moving_rest_closes_nothing)
+{
+    struct world *world = world_create("childs_pose", NULL);
+    run_until(world, PHASE_REST, 120.0);
+    world->person.cycle_begin_s = world->time_s;
+    while (world->runner.view.phase == PHASE_REST) {
+        step(world);
+        ck_assert_int_eq(world->stage, PIPELINE_STAGE_NONE);
+    }
+    ck_assert_int_eq(world->runner.view.phase, PHASE_READY);
+    world_destroy(world);
+}
+
+END_TEST
+
 START_TEST(both_sides_run_left_then_right)
 {
     struct world *world = world_create("seated_spinal_twist", NULL);
@@ -934,6 +978,8 @@ static Suite *suite_make(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, hold_protocol_runs_through);
     tcase_add_test(tcase, hold_event_has_true_start_and_end);
+    tcase_add_test(tcase, rests_close_the_headings);
+    tcase_add_test(tcase, moving_rest_closes_nothing);
     tcase_add_test(tcase, both_sides_run_left_then_right);
     tcase_add_test(tcase, small_twist_leaves_its_zone);
     tcase_add_test(tcase, cycles_are_counted);

@@ -1,6 +1,7 @@
 /* Preloaded library that freezes the disk for journals: between START and START + LENGTH
  * seconds after the first write, write and fdatasync on a file named *.journal wait for the
- * end of that time. Set by LIMBER_STALL_START_S and LIMBER_STALL_LENGTH_S. */
+ * end of that time. Set by LIMBER_STALL_START_S and LIMBER_STALL_LENGTH_S; again every
+ * LIMBER_STALL_EVERY_S if that is set. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
 #include <stdint.h>
@@ -47,8 +48,12 @@ static void stall(int descriptor)
         first_s = now_s();
     }
     double start_s = first_s + setting_s("LIMBER_STALL_START_S");
-    double end_s = start_s + setting_s("LIMBER_STALL_LENGTH_S");
-    while (now_s() >= start_s && now_s() < end_s) {
+    double length_s = setting_s("LIMBER_STALL_LENGTH_S");
+    double every_s = setting_s("LIMBER_STALL_EVERY_S");
+    if (every_s > 0.0 && now_s() > start_s) {
+        start_s += every_s * (double)(long)((now_s() - start_s) / every_s);
+    }
+    while (now_s() >= start_s && now_s() < start_s + length_s) {
         struct timespec pause = {.tv_nsec = 1000000};
         nanosleep(&pause, NULL);
     }
