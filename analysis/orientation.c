@@ -175,8 +175,7 @@ static void bias_measure_rest(struct orientation *orientation, double step_s)
 
 /* The rate at which gravity has to correct the inclination is the bias, seen from the earth
  * through the low pass of the acceleration. */
-static void bias_measure_motion(struct orientation *orientation,
-                                double low_rotation[3][3],
+static void bias_measure_motion(struct orientation *orientation, double low_rotation[3][3],
                                 const double low_rotated_bias[2], struct vector3 up,
                                 double step_s)
 {
@@ -425,6 +424,22 @@ void orientation_bias_merge(struct orientation *orientation, const double bias_r
     orientation->bias_variance =
         fmax(square(HEADING_BIAS_FLOOR_RAD_S),
              1.0 / (1.0 / orientation->bias_variance + 1.0 / precision));
+    rotated_bias_rebuild(orientation);
+}
+
+void orientation_drift_merge(struct orientation *orientation, double rate_rad_s,
+                             double error_rad_s)
+{
+    struct vector3 up =
+        quaternion_rotate(quaternion_conjugate(orientation_get(orientation)),
+                          (struct vector3){0.0, 0.0, 1.0});
+    const double row[3] = {up.x, up.y, up.z};
+    const double *bias = orientation->bias_rad_s;
+    double known = row[0] * bias[0] + row[1] * bias[1] + row[2] * bias[2];
+    bias_measure(orientation, row, known + rate_rad_s, square(error_rad_s));
+    orientation->bias_variance =
+        fmax(square(HEADING_BIAS_FLOOR_RAD_S),
+             1.0 / (1.0 / orientation->bias_variance + 1.0 / square(error_rad_s)));
     rotated_bias_rebuild(orientation);
 }
 

@@ -82,6 +82,11 @@ void orientation_bias_set(struct orientation *orientation, struct vector3 bias_r
 void orientation_bias_merge(struct orientation *orientation, const double bias_rad_s[3],
                             const double error_rad_s[3]);
 
+/* The heading was seen to run away at this rate while nothing turned (a posture was taken
+ * again): that much bias about the vertical is left. */
+void orientation_drift_merge(struct orientation *orientation, double rate_rad_s,
+                             double error_rad_s);
+
 /* True while the sensor lies still (longer than rest_time_s). */
 bool orientation_is_rest(const struct orientation *orientation);
 

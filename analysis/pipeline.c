@@ -35,7 +35,7 @@ static const char *const STAGE_TEXTS[] = {
     [PIPELINE_STAGE_NONE] = "none",       [PIPELINE_STAGE_NEUTRAL] = "neutral",
     [PIPELINE_STAGE_TRUNK] = "trunk",     [PIPELINE_STAGE_THIGH_L] = "thigh_l",
     [PIPELINE_STAGE_THIGH_R] = "thigh_r", [PIPELINE_STAGE_SOLVE] = "solve",
-    [PIPELINE_STAGE_START] = "start",
+    [PIPELINE_STAGE_START] = "start",     [PIPELINE_STAGE_CLOSURE] = "closure",
 };
 
 /* Second-order low pass of one guard rate; starts at its first value. */
@@ -68,6 +68,7 @@ struct pipeline {
     unsigned still_next;
     double tilt_error_rad;
     double heading_error_rad;
+    double heading_drift_rad; /* largest removed since the last START; NaN = none */
 };
 
 static double square(double x)
@@ -422,6 +423,54 @@ static enum status stage_solve(struct pipeline *pipeline)
     return worst;
 }
 
+/* Trunk and pelvis keep their relative heading in a start posture; legs are put elsewhere.
+ */
+static bool is_core(enum role role)
+{
+    return role == ROLE_THORAX_DORSAL || role == ROLE_STERNUM || role == ROLE_PELVIS_DORSAL
+           || role == ROLE_PELVIS_VENTRAL;
+}
+
+/* A person may face elsewhere than before, so only what the units turned apart is drift:
+ * the mean turn is taken out, and with it the bias that all have in common, which moves no
+ * relative heading. */
+static void closure_learn(struct pipeline *pipeline)
+{
+    struct track *tracks[4] = {NULL, NULL, NULL, NULL};
+    double turns_rad[4] = {0.0, 0.0, 0.0, 0.0};
+    double spans_s[4] = {0.0, 0.0, 0.0, 0.0};
+    double mean_rad = 0.0;
+    unsigned count = 0;
+    for (unsigned i = 0; i < pipeline->count; i++) {
+        struct track *track = &pipeline->tracks[i];
+        if (is_core(track->config.role)
+            && track_closure_get(track, &turns_rad[count], &spans_s[count])) {
+            /* Near the first one, so that half a turn does not average to nothing. */
+            turns_rad[count] =
+                turns_rad[0] + remainder(turns_rad[count] - turns_rad[0], 2.0 * PI_RAD);
+            mean_rad += turns_rad[count];
+            tracks[count++] = track;
+        }
+    }
+    if (count < 2) {
+        return;
+    }
+    mean_rad /= count;
+    double least = turns_rad[0];
+    double most = turns_rad[0];
+    for (unsigned i = 0; i < count; i++) {
+        track_closure_learn(tracks[i], turns_rad[i] - mean_rad, spans_s[i]);
+        least = fmin(least, turns_rad[i]);
+        most = fmax(most, turns_rad[i]);
+    }
+    pipeline->heading_drift_rad = fmax(pipeline->heading_drift_rad, most - least);
+}
+
+static bool is_start(enum pipeline_stage stage)
+{
+    return stage == PIPELINE_STAGE_START || stage == PIPELINE_STAGE_CLOSURE;
+}
+
 static enum status stage_start_finish(struct pipeline *pipeline)
 {
     enum status worst = STATUS_OK;
@@ -429,6 +478,9 @@ static enum status stage_start_finish(struct pipeline *pipeline)
         if (!role_is_flex(pipeline->tracks[i].config.role)) {
             worst = worse(worst, track_start_finish(&pipeline->tracks[i]));
         }
+    }
+    if (pipeline->stage == PIPELINE_STAGE_CLOSURE) {
+        closure_learn(pipeline);
     }
     return worst;
 }
@@ -438,7 +490,8 @@ static enum status stage_start_finish(struct pipeline *pipeline)
 
 const char *pipeline_stage_text(enum pipeline_stage stage)
 {
-    return (unsigned)stage <= PIPELINE_STAGE_START ? STAGE_TEXTS[stage] : "";
+    return (unsigned)stage < sizeof STAGE_TEXTS / sizeof STAGE_TEXTS[0] ? STAGE_TEXTS[stage]
+                                                                        : "";
 }
 
 static enum status roles_check(const struct pipeline_sensor *sensors, unsigned count)
@@ -481,6 +534,7 @@ enum status pipeline_create(const struct pipeline_sensor *sensors, unsigned coun
     pipeline->tracks = tracks;
     pipeline->count = count;
     pipeline->clock_s = -INFINITY;
+    pipeline->heading_drift_rad = (double)NAN;
     for (unsigned i = 0; i < count; i++) {
         track_init(&tracks[i], &sensors[i]);
         pipeline->by_role[sensors[i].role] = &tracks[i];
@@ -531,8 +585,11 @@ void pipeline_interrupt(struct pipeline *pipeline, unsigned sensor)
 enum status pipeline_stage_set(struct pipeline *pipeline, enum pipeline_stage stage)
 {
     enum status status = STATUS_OK;
-    if (pipeline->stage == PIPELINE_STAGE_START && stage != PIPELINE_STAGE_START) {
+    if (is_start(pipeline->stage) && stage != pipeline->stage) {
         status = stage_start_finish(pipeline);
+    }
+    if (stage == PIPELINE_STAGE_START) {
+        pipeline->heading_drift_rad = (double)NAN;
     }
     if (stage == PIPELINE_STAGE_SOLVE) {
         status = worse(status, stage_solve(pipeline));
@@ -540,12 +597,17 @@ enum status pipeline_stage_set(struct pipeline *pipeline, enum pipeline_stage st
     for (unsigned i = 0; i < pipeline->count && stage != pipeline->stage; i++) {
         if (stage == PIPELINE_STAGE_NEUTRAL) {
             track_neutral_begin(&pipeline->tracks[i]);
-        } else if (stage == PIPELINE_STAGE_START) {
+        } else if (is_start(stage)) {
             track_start_begin(&pipeline->tracks[i]);
         }
     }
     pipeline->stage = stage;
     return status;
+}
+
+double pipeline_heading_drift_rad(const struct pipeline *pipeline)
+{
+    return pipeline->heading_drift_rad;
 }
 
 struct quaternion pipeline_sensor_orientation(const struct pipeline *pipeline,

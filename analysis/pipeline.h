@@ -33,8 +33,11 @@ enum pipeline_stage {
     PIPELINE_STAGE_THIGH_L, /* lift the left knee a few times */
     PIPELINE_STAGE_THIGH_R,
     PIPELINE_STAGE_SOLVE, /* compute the alignment of all sensors */
-    PIPELINE_STAGE_START  /* still in the start posture: bias again, all headings made equal
+    PIPELINE_STAGE_START, /* still in the start posture: bias again, all headings made equal
                            */
+    PIPELINE_STAGE_CLOSURE /* still in the same start posture once more: as START; what the
+                            * headings ran apart in between is drift, and teaches the bias
+                            * about the vertical (clinical reference 3.1.4) */
 };
 
 const char *pipeline_stage_text(enum pipeline_stage stage);
@@ -66,9 +69,13 @@ void pipeline_interrupt(struct pipeline *pipeline, unsigned sensor);
 /* Enter a stage at the time of the newest sample. SOLVE answers for the worst sensor:
  * STATUS_OK, STATUS_NOT_READY (no still pose), STATUS_REFUSED (moved, or worn wrongly);
  * what could be solved is in use. Leaving START sets bias and headings, and answers
- * STATUS_NOT_READY when a sensor was not still for 0.5 s: that one keeps its heading. All
- * else answers STATUS_OK. */
+ * STATUS_NOT_READY when a sensor was not still for 0.5 s: that one keeps its heading.
+ * CLOSURE is left in the same way. All else answers STATUS_OK. */
 enum status pipeline_stage_set(struct pipeline *pipeline, enum pipeline_stage stage);
+
+/* Largest relative heading (rad) of trunk and pelvis units that a CLOSURE has removed since
+ * the last START; NaN before the first one. */
+double pipeline_heading_drift_rad(const struct pipeline *pipeline);
 
 /* Orientation of a sensor after its last sample: sensor to earth (heading free), and the
  * segment as used for angles (heading fixed). Identity before the first. */

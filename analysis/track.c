@@ -17,6 +17,23 @@ static const double MOVED_RATE_RAD_S =
     10.0 * RAD_PER_DEG; /* start posture was left: again */
 static const double START_TIME_MIN_S = 0.5;
 
+/* A body in a still window ends somewhere else than it began, by this much (project
+ * default): a bias of so much over the window cannot be told from sway. */
+static const double SWAY_ANGLE_RAD = 0.1 * RAD_PER_DEG;
+
+/* At rest as a thing on a table is: with the wider limits that are right elsewhere, the
+ * slow beginning of a stretch counts as rest and passes for bias (0.3 deg/s of false bias
+ * about the vertical after a simulated seated twist; under 0.03 with these). */
+static const double REST_RATE_RAD_S = 0.5 * RAD_PER_DEG;
+static const double REST_TIME_S = 3.0;
+
+/* Start postures as closures: how well a person comes back, how long the bias may be taken
+ * as one, and how far the inclination may differ (project defaults). */
+static const double CLOSURE_ERROR_RAD = 0.5 * RAD_PER_DEG;
+static const double CLOSURE_SPAN_MIN_S = 10.0;
+static const double CLOSURE_SPAN_MAX_S = 300.0;
+static const double CLOSURE_TILT_RAD = 10.0 * RAD_PER_DEG;
+
 /* Doubt of a placement that was never checked against gravity. */
 static const double NOMINAL_DOUBT_RAD = 10.0 * RAD_PER_DEG;
 
@@ -25,7 +42,7 @@ static const unsigned STAGE_ROLES[] = {
                              | 1u << ROLE_STERNUM | 1u << ROLE_PELVIS_VENTRAL,
     [PIPELINE_STAGE_THIGH_L] = 1u << ROLE_THIGH_L | 1u << ROLE_SHANK_L,
     [PIPELINE_STAGE_THIGH_R] = 1u << ROLE_THIGH_R | 1u << ROLE_SHANK_R,
-    [PIPELINE_STAGE_START] = 0,
+    [PIPELINE_STAGE_CLOSURE] = 0,
 };
 
 static bool is_leg(enum role role)
@@ -140,6 +157,7 @@ static void stage_update(struct track *track, struct vector3 rate,
         }
         break;
     case PIPELINE_STAGE_START:
+    case PIPELINE_STAGE_CLOSURE:
         start_update(track, speed_rad_s);
         break;
     case PIPELINE_STAGE_NONE:
@@ -238,7 +256,10 @@ void track_init(struct track *track, const struct pipeline_sensor *config)
     }
     track->heading_fix = QUATERNION_IDENTITY;
     timebase_init(&track->timebase, &config->timebase);
-    orientation_init(&track->orientation, &orientation_default_settings);
+    struct orientation_settings settings = orientation_default_settings;
+    settings.rest_gyro_rad_s = REST_RATE_RAD_S;
+    settings.rest_time_s = REST_TIME_S;
+    orientation_init(&track->orientation, &settings);
     track_neutral_begin(track);
     track_start_begin(track);
 }
@@ -265,6 +286,7 @@ void track_interrupt(struct track *track)
         track->has_heading_before = true;
     }
     track->heading_known = false;
+    track->fix.is_known = false;
     track->first = 0;
     track->count = 0;
     track->even_s = 0.0;
@@ -344,6 +366,10 @@ static void bias_merge(struct track *track, const struct alignment *still)
     double bias_rad_s[3];
     double error_rad_s[3];
     if (alignment_bias_get(still, bias_rad_s, error_rad_s) == STATUS_OK) {
+        double seconds = fmax(1.0, still->still_last_s - still->still_first_s);
+        for (int i = 0; i < 3; i++) {
+            error_rad_s[i] = hypot(error_rad_s[i], sqrt(2.0) * SWAY_ANGLE_RAD / seconds);
+        }
         orientation_bias_merge(&track->orientation, bias_rad_s, error_rad_s);
     }
 }
@@ -372,12 +398,42 @@ enum status track_start_finish(struct track *track)
     const struct alignment *start = &track->start;
     if (start->still_count == 0
         || start->still_last_s - start->still_first_s < START_TIME_MIN_S) {
+        track->fix_before.is_known = false; /* nothing new to close with */
         return STATUS_NOT_READY;
     }
     bias_merge(track, start);
     struct quaternion mean = quaternion_normalise(track->start_sum);
     track->heading_fix = joint_angle_heading_fix(segment_free(track, mean));
     track->heading_known = true;
+    track->fix_before = track->fix;
+    track->fix = (struct track_fix){
+        .is_known = true,
+        .time_s = (start->still_first_s + start->still_last_s) / 2.0,
+        .heading_rad = -2.0 * atan2(track->heading_fix.z, track->heading_fix.w),
+        .up = quaternion_rotate(quaternion_conjugate(mean), (struct vector3){0, 0, 1}),
+    };
     orientation_heading_reset(&track->orientation);
     return STATUS_OK;
+}
+
+bool track_closure_get(const struct track *track, double *turn_rad, double *span_s)
+{
+    const struct track_fix *from = &track->fix_before;
+    const struct track_fix *to = &track->fix;
+    double between_s = to->time_s - from->time_s;
+    if (!from->is_known || !to->is_known || between_s > CLOSURE_SPAN_MAX_S
+        || vector3_dot(from->up, to->up) < cos(CLOSURE_TILT_RAD)) {
+        return false;
+    }
+    *turn_rad = remainder(to->heading_rad - from->heading_rad, 2.0 * PI_RAD);
+    *span_s = between_s;
+    return true;
+}
+
+void track_closure_learn(struct track *track, double drift_rad, double span_s)
+{
+    if (span_s >= CLOSURE_SPAN_MIN_S) {
+        orientation_drift_merge(&track->orientation, drift_rad / span_s,
+                                sqrt(2.0) * CLOSURE_ERROR_RAD / span_s);
+    }
 }

@@ -22,6 +22,14 @@ struct track_state {
     double heading_error_rad;
 };
 
+/* Where a sensor was in the start posture. */
+struct track_fix {
+    bool is_known;
+    double time_s;      /* middle of the still window */
+    double heading_rad; /* of the segment, before it was made equal */
+    struct vector3 up;  /* sensor frame */
+};
+
 struct track {
     struct pipeline_sensor config; /* with the alignment in use */
     struct quaternion nominal;     /* placement as told at first */
@@ -31,6 +39,8 @@ struct track {
     struct quaternion neutral;  /* orientation in the neutral pose */
     struct alignment start;     /* still samples of the start posture */
     struct quaternion start_sum;
+    struct track_fix fix;          /* of the newest start posture */
+    struct track_fix fix_before;   /* of the one before it */
     struct quaternion heading_fix; /* earth to common earth */
     struct quaternion heading_before;
     bool heading_known;
@@ -81,8 +91,19 @@ enum status track_solve(struct track *track);
 void track_start_begin(struct track *track);
 
 /* Bias and heading from the still samples of the start posture.
- * @return STATUS_OK, or STATUS_NOT_READY when it was not still for 0.5 s: nothing changed.
+ * @return STATUS_OK, or STATUS_NOT_READY when it was not still for 0.5 s: heading and bias
+ * unchanged.
  */
 enum status track_start_finish(struct track *track);
+
+/* How the heading ran between the two newest start postures.
+ * @param turn_rad  Out, -pi .. pi.
+ * @param span_s    Out.
+ * @return false when there were no two, a gap lies between, they are more than 300 s apart,
+ * or gravity says that the postures differ; outputs untouched then. */
+bool track_closure_get(const struct track *track, double *turn_rad, double *span_s);
+
+/* Take the part of that turn which is drift into the gyroscope bias. */
+void track_closure_learn(struct track *track, double drift_rad, double span_s);
 
 #endif

@@ -97,6 +97,7 @@ struct runner {
     bool is_out;         /* inside an alignment move */
     double neutral_rad[MEASURE_COUNT];
     bool is_armed;  /* READY: movement may begin */
+    bool has_fix;   /* headings were made equal in the start posture of this stretch */
     bool has_start; /* start_deg is known for this part and side */
     double start_deg;
     double peak_deg; /* of this movement */

@@ -212,6 +212,12 @@ void runner_aligned(struct runner *runner, double time_s, enum status status)
     runner_setup_begin(runner, time_s, status ? "nominal placement used" : "aligned");
 }
 
+/* The first time in a stretch begins, every other time closes. */
+enum pipeline_stage runner_start_stage(const struct runner *runner)
+{
+    return runner->has_fix ? PIPELINE_STAGE_CLOSURE : PIPELINE_STAGE_START;
+}
+
 void runner_setup_begin(struct runner *runner, double time_s, const char *cause)
 {
     runner->view.stage = PIPELINE_STAGE_NONE;
@@ -228,8 +234,9 @@ void runner_setup_pose(struct runner *runner, const struct pose *pose)
     if (elapsed_s < SETUP_LEAD_S - STILL_LEAD_S) {
         return;
     }
-    if (still_window(runner, pose, PIPELINE_STAGE_START, SETUP_STILL_S)) {
+    if (still_window(runner, pose, runner_start_stage(runner), SETUP_STILL_S)) {
         cause = "still in the start posture";
+        runner->has_fix = true;
     } else if (timeout_s > 0.0 && elapsed_s >= timeout_s) {
         cause = "not still in time";
     }

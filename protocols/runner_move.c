@@ -52,6 +52,7 @@ void runner_ready_begin(struct runner *runner, double time_s, const char *cause,
 {
     struct hold_settings settings = runner->hold.settings;
     hold_init(&runner->hold, &settings);
+    runner->view.stage = PIPELINE_STAGE_NONE;
     guard_reset(&runner->guard);
     runner->view.guard = GUARD_CLEAR;
     runner->is_armed = false;

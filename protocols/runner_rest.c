@@ -2,10 +2,19 @@
  */
 #include <math.h>
 
+#include "base/units.h"
 #include "protocols/runner_steps.h"
 
 /* Project default: between practice repetitions nobody has to recover. */
 static const double PRACTICE_REST_S = 3.0;
+
+/* Closure of the headings in a rest (project defaults): how still, for how long before the
+ * window opens, how long it has to be, and how long before the next movement it ends, so
+ * that the smoothed angles have taken the new headings by then. */
+static const double CLOSURE_STILL_RAD_S = 3.0 * RAD_PER_DEG;
+static const double CLOSURE_LEAD_S = 0.3;
+static const double CLOSURE_TIME_S = 1.5;
+static const double CLOSURE_TAIL_S = 0.4;
 
 void runner_part_reset(struct runner *runner)
 {
@@ -92,6 +101,7 @@ void runner_rest_begin(struct runner *runner, double time_s, const char *cause,
     runner->is_finish =
         runner->step == RUNNER_STEP_STRETCH || runner->step == RUNNER_STEP_DONE;
     runner->view.rest_left_s = rest_time_s(runner);
+    runner->still_since_s = NAN;
     runner_enter(runner, PHASE_REST, time_s, cause, actor);
 }
 
@@ -137,6 +147,7 @@ void runner_rest_end(struct runner *runner, double time_s, const char *cause,
     runner_hold_close(runner);
     runner->is_finish = false;
     runner->view.rest_left_s = 0.0;
+    runner->view.stage = PIPELINE_STAGE_NONE;
     switch (runner->step) {
     case RUNNER_STEP_REPETITION:
         repetition_next(runner, time_s);
@@ -153,6 +164,7 @@ void runner_rest_end(struct runner *runner, double time_s, const char *cause,
         break;
     case RUNNER_STEP_STRETCH:
         runner->view.stretch++;
+        runner->has_fix = false;
         runner->view.part = 0;
         part_side_first(runner);
         runner_setup_begin(runner, time_s, cause);
@@ -171,13 +183,34 @@ static void hold_follow(struct runner *runner, const struct pose *pose)
     }
 }
 
+/* A person who rests still in the start posture closes the headings (clinical reference
+ * 3.1.4); one who does not goes on without. */
+static void closure_follow(struct runner *runner, const struct pose *pose)
+{
+    double away_deg = fabs(runner->view.angle_deg - runner->start_deg);
+    bool is_home = runner->has_start && away_deg <= runner_part(runner)->return_deg
+                   && pose->still_rate_rad_s < CLOSURE_STILL_RAD_S;
+    bool was_open = runner->view.stage != PIPELINE_STAGE_NONE;
+    double left_s = runner->view.rest_left_s - CLOSURE_TAIL_S;
+    runner_run_update(&runner->still_since_s, is_home, pose->time_s);
+    bool is_calm = runner_has_lasted(runner->still_since_s, pose->time_s, CLOSURE_LEAD_S);
+    if (is_calm && left_s > (was_open ? 0.0 : CLOSURE_TIME_S)) {
+        runner->view.stage = runner_start_stage(runner);
+        return;
+    }
+    runner->has_fix = runner->has_fix || (was_open && is_calm);
+    runner->view.stage = PIPELINE_STAGE_NONE;
+}
+
 void runner_rest_pose(struct runner *runner, const struct pose *pose, double elapsed_s)
 {
     hold_follow(runner, pose);
     if (!runner_sensors_ok(runner) || isnan(runner->view.angle_deg)) {
+        runner->view.stage = PIPELINE_STAGE_NONE;
         return; /* nothing counts time without data */
     }
     runner->view.rest_left_s -= elapsed_s;
+    closure_follow(runner, pose);
     if (runner->view.rest_left_s <= 0.0) {
         runner_rest_end(runner, pose->time_s, "rest over", "runner");
     }

@@ -33,6 +33,7 @@ void runner_run_update(double *since_s, bool holds, double now_s);
 void runner_align_begin(struct runner *runner, double time_s);
 void runner_align_pose(struct runner *runner, const struct pose *pose);
 void runner_align_skip(struct runner *runner, double time_s);
+enum pipeline_stage runner_start_stage(const struct runner *runner);
 void runner_setup_begin(struct runner *runner, double time_s, const char *cause);
 void runner_setup_pose(struct runner *runner, const struct pose *pose);
 

@@ -334,6 +334,7 @@ START_TEST(moving_rest_closes_nothing)
 {
     struct world *world = world_create("childs_pose", NULL);
     run_until(world, PHASE_REST, 120.0);
+    step(world); /* the person has heard that it rests */
     world->person.cycle_begin_s = world->time_s;
     while (world->runner.view.phase == PHASE_REST) {
         step(world);
