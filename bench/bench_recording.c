@@ -5,10 +5,15 @@
  * speed varies by a quarter.
  *
  * bench_recording [--seconds S] [--ports N] [--stall-disk S] [--stop-process S]
+ *                 [--orientation] [--stall-every S]
  *   --stall-disk    the disk takes nothing for S seconds (preloaded stall_shim); no sample
  * may be lost
+ *   --stall-every   and again every S seconds (scripts/soak)
  *   --stop-process  the reader is stopped for S seconds; the loss that Limber counts must
- * be the frames that did not fit into the ports, give or take the cut ones */
+ * be the frames that did not fit into the ports, give or take the cut ones
+ *   --orientation   every inertial sample also goes through time base, calibration and
+ * orientation, as in the pipeline of an assessment (that one has eleven places on a body,
+ * not twenty) */
 #define _GNU_SOURCE /* MAP_ANONYMOUS, posix_openpt */
 #include <fcntl.h>
 #include <poll.h>
@@ -27,6 +32,8 @@
 
 #include "acquisition/capture.h"
 #include "acquisition/journal.h"
+#include "analysis/orientation.h"
+#include "analysis/timebase.h"
 #include "base/clock.h"
 #include "base/units.h"
 
@@ -40,6 +47,9 @@ enum {
 
 /* CPU of Limber per CPU of the bare loop. */
 static const double RATIO_MAX = 1.5;
+/* The same with orientation, in seconds: half of what the quickest peer takes that computes
+ * nothing at all (docs/performance.md). */
+static const double ORIENTATION_MAX_S = 12.0;
 static const double STOP_MAX_S = 0.5;
 static const double MEMORY_MAX_MB = 32.0;
 
@@ -60,7 +70,9 @@ struct options {
     double seconds;
     unsigned ports;
     double stall_disk_s;
+    double stall_every_s; /* 0 = once */
     double stop_process_s;
+    bool has_orientation;
 };
 
 /* What the processes tell each other. */
@@ -211,9 +223,16 @@ static void bare_run(struct shared *shared, const struct ports *ports, bool is_b
     free(bytes);
 }
 
+/* What the pipeline does with a sample before angles are asked for. */
+struct tracker {
+    struct timebase timebase;
+    struct orientation orientation;
+};
+
 struct limber {
     struct shared *shared;
     const struct ports *ports;
+    struct tracker *trackers; /* one a port, or NULL */
     struct capture *capture;
     struct recorder *recorder;
     struct device *devices;
@@ -225,6 +244,37 @@ static void row_count(void *user, const struct sample *sample)
 {
     struct limber *limber = user;
     limber->shared->row_count += sample->stream == 0;
+}
+
+/* One port of the running program and where its samples go. */
+struct row_target {
+    struct limber *limber;
+    unsigned device;
+};
+
+static void trackers_init(struct limber *limber)
+{
+    struct timebase_settings settings = timebase_default_settings;
+    settings.tick_s = driver_find("xio-ximu3")->tick_s;
+    settings.rate_hz = RATE_HZ;
+    for (unsigned i = 0; i < limber->ports->count; i++) {
+        timebase_init(&limber->trackers[i].timebase, &settings);
+        orientation_init(&limber->trackers[i].orientation, &orientation_default_settings);
+    }
+}
+
+static void row_track(void *user, const struct sample *sample)
+{
+    const struct row_target *target = user;
+    row_count(target->limber, sample);
+    if (sample->stream != 0 || !target->limber->trackers) {
+        return;
+    }
+    struct tracker *tracker = &target->limber->trackers[target->device];
+    timebase_update(&tracker->timebase, sample->device_ticks, sample->host_ns);
+    struct inertial inertial = calibration_apply_imu(&calibration_imu_default, sample);
+    inertial.time_s = timebase_even_s(&tracker->timebase);
+    orientation_update(&tracker->orientation, &inertial);
 }
 
 static double memory_beside_ring(const struct limber *limber)
@@ -244,8 +294,9 @@ static enum status frame_handle(void *user, const struct journal_frame *frame)
     struct limber *limber = user;
     struct shared *shared = limber->shared;
     if (frame->type == JOURNAL_BYTES) {
+        struct row_target target = {limber, frame->device};
         device_feed(&limber->devices[frame->device], frame->payload, frame->size,
-                    frame->host_ns, row_count, limber);
+                    frame->host_ns, row_track, &target);
         return STATUS_OK;
     }
     if (frame->type == JOURNAL_TICK) {
@@ -352,14 +403,23 @@ static enum status limber_run(struct limber *limber, const char *path)
     return status;
 }
 
-static void limber_process(struct shared *shared, const struct ports *ports, double seconds)
+static void limber_process(struct shared *shared, const struct ports *ports,
+                           const struct options *options)
 {
-    struct limber limber = {.shared = shared, .ports = ports, .seconds = seconds};
+    struct limber limber = {.shared = shared, .ports = ports, .seconds = options->seconds};
     limber.devices = calloc(ports->count, sizeof *limber.devices);
     char folder[] = "/var/tmp/bench_recording_XXXXXX"; /* /tmp may be memory, not disk */
     if (!limber.devices || !mkdtemp(folder)) {
         shared->status = STATUS_IO;
         return;
+    }
+    if (options->has_orientation) {
+        limber.trackers = calloc(ports->count, sizeof *limber.trackers);
+        if (!limber.trackers) {
+            shared->status = STATUS_NO_MEMORY;
+            return;
+        }
+        trackers_init(&limber);
     }
     char path[sizeof folder + 16];
     snprintf(path, sizeof path, "%s/a.journal", folder);
@@ -367,6 +427,7 @@ static void limber_process(struct shared *shared, const struct ports *ports, dou
     journal_replay(&limber, path);
     unlink(path);
     rmdir(folder);
+    free(limber.trackers);
     free(limber.devices);
 }
 
@@ -398,7 +459,7 @@ static void masters_close(const struct ports *ports)
 }
 
 static pid_t reader_start(enum reader_kind kind, struct shared *shared,
-                          const struct ports *ports, double seconds)
+                          const struct ports *ports, const struct options *options)
 {
     pid_t reader = fork();
     if (reader != 0) {
@@ -412,7 +473,7 @@ static pid_t reader_start(enum reader_kind kind, struct shared *shared,
         break;
     case READER_LIMBER:
     case READER_COUNT:
-        limber_process(shared, ports, seconds);
+        limber_process(shared, ports, options);
         break;
     }
     _exit(0);
@@ -448,7 +509,7 @@ static bool phase_run(enum reader_kind kind, const struct options *options,
             return false;
         }
     }
-    pid_t reader = reader_start(kind, shared, &ports, options->seconds);
+    pid_t reader = reader_start(kind, shared, &ports, options);
     for (int i = 0; i < 1000 && !atomic_load(&shared->is_ready); i++) {
         pause_s(0.005);
     }
@@ -525,9 +586,24 @@ static bool limber_check(const struct shared *shared, const struct options *opti
     return is_good;
 }
 
+static bool is_load_run(const struct options *options)
+{
+    return options->stall_disk_s <= 0.0 && options->stop_process_s <= 0.0;
+}
+
+static bool load_check(const struct options *options, double cpu, double bare)
+{
+    if (!is_load_run(options)) {
+        return true;
+    }
+    return options->has_orientation
+               ? expect(cpu <= ORIENTATION_MAX_S, "with orientation <= 12 CPU s")
+               : expect(cpu <= RATIO_MAX * bare, "CPU <= 1.5 x bare loop");
+}
+
 static bool all_run(const struct options *options, struct shared *shared)
 {
-    bool is_load = options->stall_disk_s <= 0.0 && options->stop_process_s <= 0.0;
+    bool is_load = is_load_run(options);
     double bare = 0.0;
     bool is_good = true;
     for (int kind = is_load ? READER_POLL : READER_LIMBER; kind < READER_COUNT; kind++) {
@@ -541,32 +617,56 @@ static bool all_run(const struct options *options, struct shared *shared)
         printf(is_load ? ", %.2f x the bare loop\n" : "\n", is_load ? cpu / bare : 0.0);
         if (kind == READER_LIMBER) {
             is_good = limber_check(shared, options);
-            is_good &=
-                !is_load || expect(cpu <= RATIO_MAX * bare, "CPU <= 1.5 x bare loop");
+            is_good &= load_check(options, cpu, bare);
         }
     }
     return is_good;
 }
 
+static bool option_set(struct options *options, const char *name, const char *text)
+{
+    double value = text ? strtod(text, NULL) : -1.0;
+    if (value < 0.0) {
+        return false;
+    }
+    if (strcmp(name, "--seconds") == 0) {
+        options->seconds = value;
+    } else if (strcmp(name, "--ports") == 0) {
+        options->ports = (unsigned)value;
+    } else if (strcmp(name, "--stall-disk") == 0) {
+        options->stall_disk_s = value;
+    } else if (strcmp(name, "--stall-every") == 0) {
+        options->stall_every_s = value;
+    } else if (strcmp(name, "--stop-process") == 0) {
+        options->stop_process_s = value;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static bool options_parse(int count, char **arguments, struct options *options)
 {
-    for (int i = 1; i + 1 < count; i += 2) {
-        double value = strtod(arguments[i + 1], NULL);
-        if (strcmp(arguments[i], "--seconds") == 0) {
-            options->seconds = value;
-        } else if (strcmp(arguments[i], "--ports") == 0) {
-            options->ports = (unsigned)value;
-        } else if (strcmp(arguments[i], "--stall-disk") == 0) {
-            options->stall_disk_s = value;
-        } else if (strcmp(arguments[i], "--stop-process") == 0) {
-            options->stop_process_s = value;
-        } else {
+    for (int i = 1; i < count; i++) {
+        if (strcmp(arguments[i], "--orientation") == 0) {
+            options->has_orientation = true;
+        } else if (!option_set(options, arguments[i],
+                               i + 1 < count ? arguments[i + 1] : NULL)) {
             return false;
+        } else {
+            i++;
         }
     }
-    return count % 2 == 1 && options->ports > 0 && options->ports <= PORT_MAX
+    return options->ports > 0 && options->ports <= PORT_MAX
            && options->seconds > options->stall_disk_s + 1.0
            && options->seconds > 1.5 * options->stop_process_s;
+}
+
+static double stall_start_s(const struct options *options)
+{
+    double quarter_s = options->seconds / 4;
+    bool is_sooner = options->stall_every_s > 0.0 && options->stall_every_s < quarter_s;
+    return is_sooner ? options->stall_every_s : quarter_s;
 }
 
 /* The shim must be there before the program starts: start again with it. */
@@ -577,8 +677,13 @@ static void stall_exec(const struct options *options, char **arguments)
     if (options->stall_disk_s <= 0.0 || getenv("LIMBER_STALL_LENGTH_S")) {
         return;
     }
-    snprintf(start, sizeof start, "%f", options->seconds / 4);
     snprintf(length, sizeof length, "%f", options->stall_disk_s);
+    if (options->stall_every_s > 0.0) {
+        char every[32];
+        snprintf(every, sizeof every, "%f", options->stall_every_s);
+        setenv("LIMBER_STALL_EVERY_S", every, 1);
+    }
+    snprintf(start, sizeof start, "%f", stall_start_s(options));
     setenv("LIMBER_STALL_START_S", start, 1);
     setenv("LIMBER_STALL_LENGTH_S", length, 1);
     setenv("LD_PRELOAD", BENCH_STALL_SHIM, 1);
@@ -590,8 +695,9 @@ int main(int count, char **arguments)
 {
     struct options options = {.seconds = 10.0, .ports = 20};
     if (!options_parse(count, arguments, &options)) {
-        fprintf(stderr, "usage: bench_recording [--seconds S] [--ports 1..64] "
-                        "[--stall-disk S] [--stop-process S]\n");
+        fprintf(stderr,
+                "usage: bench_recording [--seconds S] [--ports 1..64] "
+                "[--stall-disk S [--stall-every S]] [--stop-process S] [--orientation]\n");
         return 2;
     }
     if (!driver_find("xio-ximu3")) {
