@@ -35,12 +35,20 @@ struct cue_entries {
     struct protocol_cues right;
 };
 
+struct fallback_entry {
+    struct protocol_fallback values;
+    struct primary_entries primary;
+    char **secondary;
+    unsigned secondary_count;
+};
+
 struct part_entry {
     struct protocol_part part;
     struct primary_entries primary;
     struct cue_entries cues;
     char **secondary;
     unsigned secondary_count;
+    struct fallback_entry fallback;
 };
 
 struct role_entries {
@@ -121,6 +129,21 @@ static const cyaml_schema_field_t ZONE_FIELDS[] = {
     CYAML_FIELD_END,
 };
 
+#define FALLBACK_NUMBER(name)                                                              \
+    CYAML_FIELD_FLOAT(#name, OPTIONAL, struct fallback_entry, values.name)
+
+static const cyaml_schema_field_t FALLBACK_FIELDS[] = {
+    CYAML_FIELD_MAPPING("primary", 0, struct fallback_entry, primary, PRIMARY_FIELDS),
+    CYAML_FIELD_SEQUENCE("secondary", CYAML_FLAG_POINTER | OPTIONAL, struct fallback_entry,
+                         secondary, &WORD_VALUE, 0, PROTOCOL_SECONDARY_MAX),
+    FALLBACK_NUMBER(expected_min_deg),
+    FALLBACK_NUMBER(expected_max_deg),
+    FALLBACK_NUMBER(onset_deg),
+    FALLBACK_NUMBER(return_deg),
+    CYAML_FIELD_MAPPING("zone", OPTIONAL, struct fallback_entry, values.zone, ZONE_FIELDS),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t PART_FIELDS[] = {
     CYAML_FIELD_STRING("id", 0, struct part_entry, part.id, 1),
     CYAML_FIELD_STRING("title", 0, struct part_entry, part.title, 1),
@@ -148,6 +171,7 @@ static const cyaml_schema_field_t PART_FIELDS[] = {
     CYAML_FIELD_FLOAT("return_deg", OPTIONAL, struct part_entry, part.return_deg),
     CYAML_FIELD_MAPPING("zone", OPTIONAL, struct part_entry, part.zone, ZONE_FIELDS),
     CYAML_FIELD_MAPPING("cues", 0, struct part_entry, cues, CUES_FIELDS),
+    CYAML_FIELD_MAPPING("fallback", OPTIONAL, struct part_entry, fallback, FALLBACK_FIELDS),
     CYAML_FIELD_END,
 };
 
@@ -236,6 +260,17 @@ static const struct number_default PART_DEFAULTS[] = {
     PART_DEFAULT(return_deg, 8.0),     ZONE_DEFAULT(low, 75.0),
     ZONE_DEFAULT(high, 100.0),         ZONE_DEFAULT(over_deg, 5.0),
     ZONE_DEFAULT(hysteresis_deg, 3.0), ZONE_DEFAULT(approach, 60.0),
+};
+
+#define FALLBACK_DEFAULT(name, value)                                                      \
+    {                                                                                      \
+        "zone." #name, offsetof(struct protocol_fallback, zone.name), value                \
+    }
+
+static const struct number_default FALLBACK_DEFAULTS[] = {
+    FALLBACK_DEFAULT(low, 75.0),      FALLBACK_DEFAULT(high, 100.0),
+    FALLBACK_DEFAULT(over_deg, 5.0),  FALLBACK_DEFAULT(hysteresis_deg, 3.0),
+    FALLBACK_DEFAULT(approach, 60.0),
 };
 
 static const struct number_default PROTOCOL_DEFAULTS[] = {
@@ -375,20 +410,22 @@ static enum status sides_read(const struct yaml_text *yaml, unsigned index,
     return STATUS_OK;
 }
 
-static enum status primary_read(const struct yaml_text *yaml, unsigned index,
-                                const struct part_entry *entry, struct protocol_part *part)
+/* @param prefix  Where the primary stands: "parts[0].". */
+static enum status primary_read(const struct yaml_text *yaml, const char *prefix,
+                                const struct primary_entries *primary,
+                                enum measure measure[SIDE_COUNT], double sign[SIDE_COUNT])
 {
-    const struct primary_entry *const entries[SIDE_COUNT] = {
-        &entry->primary.both, &entry->primary.left, &entry->primary.right};
+    const struct primary_entry *const entries[SIDE_COUNT] = {&primary->both, &primary->left,
+                                                             &primary->right};
     for (unsigned side = 0; side < SIDE_COUNT; side++) {
-        part->measure[side] = MEASURE_COUNT;
-        part->sign[side] = entries[side]->sign;
+        measure[side] = MEASURE_COUNT;
+        sign[side] = entries[side]->sign;
         if (entries[side]->measure[0]) {
             char key[KEY_SIZE];
-            snprintf(key, sizeof key, "parts[%u].primary.%s.measure", index,
+            snprintf(key, sizeof key, "%sprimary.%s.measure", prefix,
                      side_text((enum side)side));
             enum status status =
-                measure_read(yaml, key, entries[side]->measure, &part->measure[side]);
+                measure_read(yaml, key, entries[side]->measure, &measure[side]);
             if (status) {
                 return status;
             }
@@ -397,21 +434,84 @@ static enum status primary_read(const struct yaml_text *yaml, unsigned index,
     return STATUS_OK;
 }
 
-static enum status secondary_read(const struct yaml_text *yaml, unsigned index,
-                                  const struct part_entry *entry,
-                                  struct protocol_part *part)
+static enum status secondary_read(const struct yaml_text *yaml, const char *prefix,
+                                  char **words, unsigned count,
+                                  enum measure secondary[PROTOCOL_SECONDARY_MAX])
 {
-    part->secondary_count = entry->secondary_count;
-    for (unsigned word = 0; word < entry->secondary_count; word++) {
+    for (unsigned word = 0; word < count; word++) {
         char key[KEY_SIZE];
-        snprintf(key, sizeof key, "parts[%u].secondary[%u]", index, word);
-        enum status status =
-            measure_read(yaml, key, entry->secondary[word], &part->secondary[word]);
+        snprintf(key, sizeof key, "%ssecondary[%u]", prefix, word);
+        enum status status = measure_read(yaml, key, words[word], &secondary[word]);
         if (status) {
             return status;
         }
     }
     return STATUS_OK;
+}
+
+/* What a fallback leaves out is as in the part. */
+static void fallback_defaults_apply(const struct yaml_text *yaml, const char *prefix,
+                                    const struct protocol_part *part,
+                                    struct protocol_fallback *fallback)
+{
+    char key[KEY_SIZE + 20];
+
+    const struct {
+        const char *name;
+        double *value;
+        double usual;
+    } numbers[] = {
+        {"expected_min_deg", &fallback->expected_min_deg, part->expected_min_deg},
+        {"expected_max_deg", &fallback->expected_max_deg, part->expected_max_deg},
+        {"onset_deg", &fallback->onset_deg, part->onset_deg},
+        {"return_deg", &fallback->return_deg, part->return_deg},
+    };
+
+    for (size_t index = 0; index < sizeof numbers / sizeof numbers[0]; index++) {
+        snprintf(key, sizeof key, "%s%s", prefix, numbers[index].name);
+        if (!yaml_text_has(yaml, key)) {
+            *numbers[index].value = numbers[index].usual;
+        }
+    }
+    snprintf(key, sizeof key, "%szone", prefix);
+    if (!yaml_text_has(yaml, key)) {
+        fallback->zone = part->zone;
+    } else {
+        defaults_apply(yaml, prefix, FALLBACK_DEFAULTS,
+                       sizeof FALLBACK_DEFAULTS / sizeof FALLBACK_DEFAULTS[0], fallback);
+    }
+}
+
+static enum status fallback_read(const struct yaml_text *yaml, unsigned index,
+                                 const struct fallback_entry *entry,
+                                 struct protocol_part *part)
+{
+    char prefix[KEY_SIZE];
+    struct protocol_fallback *fallback = &part->fallback;
+    snprintf(prefix, sizeof prefix, "parts[%u].fallback", index);
+    if (!yaml_text_has(yaml, prefix)) {
+        return STATUS_OK;
+    }
+    const struct primary_entries *primary = &entry->primary;
+    bool has_sides = primary->left.measure[0] && primary->right.measure[0];
+    bool has_both = primary->both.measure[0] != '\0';
+    if (part->has_sides ? !has_sides || has_both : !has_both || has_sides) {
+        yaml_text_error(yaml, prefix, "fallback has other sides than the part; name %s",
+                        part->has_sides ? "left and right" : "both");
+        return STATUS_BAD_INPUT;
+    }
+    snprintf(prefix, sizeof prefix, "parts[%u].fallback.", index);
+    *fallback = entry->values;
+    fallback->is_given = true;
+    fallback->secondary_count = entry->secondary_count;
+    fallback_defaults_apply(yaml, prefix, part, fallback);
+    enum status status =
+        primary_read(yaml, prefix, primary, fallback->measure, fallback->sign);
+    if (!status) {
+        status = secondary_read(yaml, prefix, entry->secondary, entry->secondary_count,
+                                fallback->secondary);
+    }
+    return status;
 }
 
 static enum status part_read(const struct yaml_text *yaml, unsigned index,
@@ -420,11 +520,18 @@ static enum status part_read(const struct yaml_text *yaml, unsigned index,
     *part = entry->part;
     part_defaults_apply(yaml, index, part);
     enum status status = sides_read(yaml, index, entry, part);
+    char prefix[KEY_SIZE];
+    snprintf(prefix, sizeof prefix, "parts[%u].", index);
+    part->secondary_count = entry->secondary_count;
     if (!status) {
-        status = primary_read(yaml, index, entry, part);
+        status = primary_read(yaml, prefix, &entry->primary, part->measure, part->sign);
     }
     if (!status) {
-        status = secondary_read(yaml, index, entry, part);
+        status = secondary_read(yaml, prefix, entry->secondary, entry->secondary_count,
+                                part->secondary);
+    }
+    if (!status) {
+        status = fallback_read(yaml, index, &entry->fallback, part);
     }
     return status;
 }
@@ -504,6 +611,66 @@ enum status protocol_read(const char *path, struct protocol *protocol)
     }
     free(text);
     return status;
+}
+
+/* Every measure of the part can be had from these roles. */
+static bool part_is_available(const struct protocol_part *part, unsigned worn)
+{
+    for (unsigned side = 0; side < SIDE_COUNT; side++) {
+        enum measure measure = part->measure[side];
+        if (measure != MEASURE_COUNT && !measure_is_available(measure, worn)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void fallback_take(struct protocol_part *part)
+{
+    const struct protocol_fallback *fallback = &part->fallback;
+    memcpy(part->measure, fallback->measure, sizeof part->measure);
+    memcpy(part->sign, fallback->sign, sizeof part->sign);
+    memcpy(part->secondary, fallback->secondary, sizeof part->secondary);
+    part->secondary_count = fallback->secondary_count;
+    part->expected_min_deg = fallback->expected_min_deg;
+    part->expected_max_deg = fallback->expected_max_deg;
+    part->onset_deg = fallback->onset_deg;
+    part->return_deg = fallback->return_deg;
+    part->zone = fallback->zone;
+}
+
+/* Roles without which the measures of a part cannot be had, of those worn. */
+static unsigned part_roles(const struct protocol_part *part, unsigned required,
+                           unsigned worn)
+{
+    unsigned roles = required;
+    for (unsigned side = 0; side < SIDE_COUNT; side++) {
+        if (part->measure[side] == MEASURE_COUNT) {
+            continue;
+        }
+        const struct measure_info *info = measure_info_get(part->measure[side]);
+        for (unsigned index = 0; index < sizeof info->roles / sizeof info->roles[0];
+             index++) {
+            roles |= info->roles[index] & required ? 0 : info->roles[index] & worn;
+        }
+    }
+    return roles;
+}
+
+void protocol_adapt(struct protocol *protocol, unsigned worn)
+{
+    for (unsigned index = 0; index < protocol->part_count; index++) {
+        struct protocol_part *part = &protocol->parts[index];
+        if (!part->fallback.is_given) {
+            continue;
+        }
+        if (part_is_available(part, worn)) {
+            protocol->roles_required = part_roles(part, protocol->roles_required, worn);
+        } else {
+            fallback_take(part);
+        }
+        part->fallback.is_given = false;
+    }
 }
 
 void protocol_release(struct protocol *protocol)

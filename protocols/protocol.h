@@ -46,6 +46,21 @@ struct protocol_cues {
     char rest[PROTOCOL_TEXT_SIZE];
 };
 
+/* What takes the place of a part's own values when its measures cannot be had from what is
+ * worn. */
+struct protocol_fallback {
+    bool is_given;
+    enum measure measure[SIDE_COUNT];
+    double sign[SIDE_COUNT];
+    enum measure secondary[PROTOCOL_SECONDARY_MAX];
+    unsigned secondary_count;
+    double expected_min_deg; /* default of these, and of the zone: those of the part */
+    double expected_max_deg;
+    double onset_deg;
+    double return_deg;
+    struct protocol_zone zone;
+};
+
 struct protocol_part {
     char id[PROTOCOL_ID_SIZE];
     char title[PROTOCOL_TEXT_SIZE];
@@ -74,6 +89,7 @@ struct protocol_part {
     double return_deg; /* back in the start posture: default 8 */
     struct protocol_zone zone;
     struct protocol_cues cues[SIDE_COUNT]; /* by side; SIDE_BOTH without sides */
+    struct protocol_fallback fallback;
 };
 
 struct protocol_guard {
@@ -121,6 +137,12 @@ enum status protocol_parse(const char *path, const char *text, size_t size,
 /* Read a file; STATUS_NOT_FOUND or STATUS_IO after one logged line, else as protocol_parse.
  */
 enum status protocol_read(const char *path, struct protocol *protocol);
+
+/* Fit the parts to what is worn: a part whose measures cannot be had takes its fallback;
+ * one that can because of an optional sensor requires that sensor from now on. Call once
+ * after reading, before anything is measured; text stays as read.
+ * @param worn  Bits 1u << role. */
+void protocol_adapt(struct protocol *protocol, unsigned worn);
 
 /* One of the seven built-in protocols by id, or a file when the name holds '/' or ends in
  * .yaml. */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -26,6 +27,8 @@ struct check {
     const struct protocol *protocol;
     const struct protocol_part *part; /* NULL while looking at the whole */
     unsigned index;
+    const char
+        *within; /* "fallback." while looking at what may replace the part's values */
     const struct yaml_text *yaml;
 };
 
@@ -42,7 +45,7 @@ static bool fail(const struct check *check, const char *key, const char *format,
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     if (check->part) {
-        snprintf(path, sizeof path, "parts[%u].%s", check->index, key);
+        snprintf(path, sizeof path, "parts[%u].%s%s", check->index, check->within, key);
     } else {
         snprintf(path, sizeof path, "%s", key);
     }
@@ -190,17 +193,21 @@ static enum side last_side(const struct protocol_part *part)
 static bool check_measures(const struct check *check)
 {
     const struct protocol_part *part = check->part;
+    unsigned roles = check->protocol->roles_required;
+    if (part->fallback.is_given) {
+        roles |= check->protocol->roles_optional;
+    }
     for (enum side side = first_side(part); side <= last_side(part); side++) {
         const char *id = measure_info_get(part->measure[side])->id;
         if (fabs(part->sign[side]) != 1.0) {
             return fail(check, "primary", "sign of %s is %g; write 1 or -1", id,
                         part->sign[side]);
         }
-        if (!measure_is_available(part->measure[side], check->protocol->roles_required)) {
+        if (!measure_is_available(part->measure[side], roles)) {
             return fail(check, "primary",
-                        "%s cannot be measured with the required roles; "
-                        "require the sensors that it needs",
-                        id);
+                        "%s cannot be measured with the %s roles; require the sensors "
+                        "that it needs",
+                        id, part->fallback.is_given ? "named" : "required");
         }
     }
     return true;
@@ -358,8 +365,8 @@ static bool zone_is_complete(const struct check *check)
 {
     char low[KEY_SIZE];
     char high[KEY_SIZE];
-    snprintf(low, sizeof low, "parts[%u].zone.low", check->index);
-    snprintf(high, sizeof high, "parts[%u].zone.high", check->index);
+    snprintf(low, sizeof low, "parts[%u].%szone.low", check->index, check->within);
+    snprintf(high, sizeof high, "parts[%u].%szone.high", check->index, check->within);
     return yaml_text_has(check->yaml, low) && yaml_text_has(check->yaml, high);
 }
 
@@ -503,21 +510,52 @@ static check_fn *const PART_CHECKS[] = {
     check_expected,  check_zone,       check_tempo,
 };
 
-static bool part_is_good(struct check *check, unsigned index)
+static check_fn *const FALLBACK_CHECKS[] = {check_measures, check_other_times,
+                                            check_expected, check_zone, check_tempo};
+
+static bool all_pass(const struct check *check, check_fn *const *checks, size_t count)
 {
-    check->part = &check->protocol->parts[index];
-    check->index = index;
-    for (size_t rule = 0; rule < sizeof PART_CHECKS / sizeof PART_CHECKS[0]; rule++) {
-        if (!PART_CHECKS[rule](check)) {
+    for (size_t rule = 0; rule < count; rule++) {
+        if (!checks[rule](check)) {
             return false;
         }
     }
     return true;
 }
 
+/* The protocol as it will be without its optional sensors. */
+static bool fallback_is_good(const struct check *check)
+{
+    if (!check->part->fallback.is_given) {
+        return true;
+    }
+    struct protocol *adapted = malloc(sizeof *adapted);
+    if (!adapted) {
+        return fail(check, "fallback", "no memory to check it; close other programs");
+    }
+    *adapted = *check->protocol;
+    protocol_adapt(adapted, adapted->roles_required);
+    struct check inner = *check;
+    inner.protocol = adapted;
+    inner.part = &adapted->parts[check->index];
+    inner.within = "fallback.";
+    bool good = all_pass(&inner, FALLBACK_CHECKS,
+                         sizeof FALLBACK_CHECKS / sizeof FALLBACK_CHECKS[0]);
+    free(adapted);
+    return good;
+}
+
+static bool part_is_good(struct check *check, unsigned index)
+{
+    check->part = &check->protocol->parts[index];
+    check->index = index;
+    return all_pass(check, PART_CHECKS, sizeof PART_CHECKS / sizeof PART_CHECKS[0])
+           && fallback_is_good(check);
+}
+
 enum status protocol_check(const struct protocol *protocol, const struct yaml_text *yaml)
 {
-    struct check check = {.protocol = protocol, .yaml = yaml};
+    struct check check = {.protocol = protocol, .within = "", .yaml = yaml};
     for (size_t rule = 0; rule < sizeof WHOLE_CHECKS / sizeof WHOLE_CHECKS[0]; rule++) {
         if (!WHOLE_CHECKS[rule](&check)) {
             return STATUS_BAD_INPUT;

@@ -215,8 +215,26 @@ static const struct bad_change BAD_CHANGES[] = {
     {"bridge", "[sternum, pelvis_ventral, thigh_l, thigh_r]", "[pelvis_ventral]", 99,
      "cannot be measured"},
     {"bridge", "sign: 1", "sign: 2", 99, "write 1 or -1"},
-    {"seated_spinal_twist", "left: {measure: lumbar_rotation, sign: -1}", "", 99,
+    {"seated_spinal_twist", "left: {measure: trunk_rotation, sign: -1}", "", 99,
      "both sides"},
+    /* what replaces a part's values */
+    {"seated_spinal_twist", "optional: [sternum, ", "optional: [", 99,
+     "cannot be measured with the named roles"},
+    {"seated_spinal_twist", "measure: lumbar_rotation", "measure: trunk_lateral", 99,
+     "cannot be measured with the required roles"},
+    {"seated_spinal_twist", "measure: lumbar_rotation", "measure: lumber_rotation", 0,
+     "did you mean 'lumbar_rotation'?"},
+    {"seated_spinal_twist", "secondary: [lumbar_flexion, lumbar_lateral]",
+     "secondary: [lumbar]", 0, "unknown measure 'lumbar'"},
+    {"seated_spinal_twist",
+     "        right:\n          measure: lumbar_rotation\n          sign: 1\n", "", 99,
+     "other sides than the part"},
+    {"seated_spinal_twist", "zone: {kind: below_peak, low: 3, high: 1,",
+     "zone: {kind: below_peak,", 0, "no low or no high"},
+    {"seated_spinal_twist", "onset_deg: 1.5", "onset_deg: 0.5", 0, "onset_deg is 0.5"},
+    {"seated_spinal_twist", "expected_min_deg: 2 ", "expected_min_deg: 20 ", 0,
+     "smaller first"},
+    {"seated_spinal_twist", "return_deg: 3 #", "hold_s: 3 #", 0, "unknown key"},
     /* doses */
     {"bridge", "hold_s: 5", "hold_s: 0", 0, "hold_s is 0"},
     {"bridge", "hold_s: 5", "hold_s: -5", 0, "hold_s is -5"},
@@ -294,6 +312,61 @@ START_TEST(override_reason_allows_another_dose)
     ck_assert_double_eq(protocol.parts[0].hold_max_s, 8.0);
     protocol_release(&protocol);
     free(text);
+}
+
+END_TEST
+
+static const unsigned BACK_ONLY = 1U << ROLE_THORAX_DORSAL | 1U << ROLE_PELVIS_DORSAL;
+
+/* With a sensor on the chest the twist is the turn of the chest, and needs that sensor;
+ * without one it is the small turn of the low back. */
+START_TEST(twist_adapts_to_what_is_worn)
+{
+    struct protocol protocol;
+    ck_assert_int_eq(protocol_find("seated_spinal_twist", &protocol), STATUS_OK);
+    protocol_adapt(&protocol, BACK_ONLY | 1U << ROLE_STERNUM | 1U << ROLE_THIGH_L);
+    const struct protocol_part *part = &protocol.parts[0];
+    ck_assert_int_eq(part->measure[SIDE_LEFT], MEASURE_TRUNK_ROTATION);
+    ck_assert_double_eq(part->sign[SIDE_LEFT], -1.0);
+    ck_assert_int_eq(part->zone.kind, PROTOCOL_ZONE_PERCENT);
+    ck_assert_double_eq(part->onset_deg, 5.0);
+    ck_assert_double_eq(part->return_deg, 8.0);
+    ck_assert_uint_eq(protocol.roles_required, BACK_ONLY | 1U << ROLE_STERNUM);
+    protocol_adapt(&protocol, BACK_ONLY); /* once only */
+    ck_assert_int_eq(part->measure[SIDE_LEFT], MEASURE_TRUNK_ROTATION);
+    protocol_release(&protocol);
+
+    ck_assert_int_eq(protocol_find("seated_spinal_twist", &protocol), STATUS_OK);
+    protocol_adapt(&protocol, BACK_ONLY);
+    ck_assert_int_eq(part->measure[SIDE_LEFT], MEASURE_LUMBAR_ROTATION);
+    ck_assert_int_eq(part->measure[SIDE_RIGHT], MEASURE_LUMBAR_ROTATION);
+    ck_assert_double_eq(part->sign[SIDE_LEFT], -1.0);
+    ck_assert_double_eq(part->sign[SIDE_RIGHT], 1.0);
+    ck_assert_uint_eq(part->secondary_count, 2);
+    ck_assert_int_eq(part->zone.kind, PROTOCOL_ZONE_BELOW_PEAK);
+    ck_assert_double_eq(part->zone.low, 3.0);
+    ck_assert_double_eq(part->zone.approach, 60.0); /* left out: the usual default */
+    ck_assert_double_eq(part->expected_max_deg, 15.0);
+    ck_assert_double_eq(part->onset_deg, 1.5);
+    ck_assert_double_eq(part->return_deg, 3.0);
+    ck_assert_double_eq(part->hold_s, 25.0); /* not replaced */
+    ck_assert_uint_eq(protocol.roles_required, BACK_ONLY);
+    protocol_release(&protocol);
+}
+
+END_TEST
+
+START_TEST(others_need_no_adapting)
+{
+    struct protocol before;
+    struct protocol after;
+    ck_assert_int_eq(protocol_find("bridge", &before), STATUS_OK);
+    ck_assert_int_eq(protocol_find("bridge", &after), STATUS_OK);
+    protocol_adapt(&after, BACK_ONLY);
+    ck_assert_int_eq(after.parts[0].measure[SIDE_BOTH], before.parts[0].measure[SIDE_BOTH]);
+    ck_assert_uint_eq(after.roles_required, before.roles_required);
+    protocol_release(&before);
+    protocol_release(&after);
 }
 
 END_TEST
@@ -428,6 +501,8 @@ int main(void)
     tcase_add_loop_test(tcase, bad_change_gives_one_line_with_its_number, 0,
                         sizeof BAD_CHANGES / sizeof BAD_CHANGES[0]);
     tcase_add_test(tcase, override_reason_allows_another_dose);
+    tcase_add_test(tcase, twist_adapts_to_what_is_worn);
+    tcase_add_test(tcase, others_need_no_adapting);
     tcase_add_test(tcase, a_new_id_has_no_seed);
     tcase_add_test(tcase, only_large_movers_trip_the_caution);
     tcase_add_test(tcase, defaults_are_filled_in);

@@ -349,7 +349,7 @@ END_TEST
 START_TEST(both_sides_run_left_then_right)
 {
     struct world *world = world_create("seated_spinal_twist", NULL);
-    world->person.peak_deg = 10.0;
+    world->person.peak_deg = 40.0;
     run_until(world, PHASE_DONE, 900.0);
     ck_assert_uint_eq(count_events(world, EVENT_PEAK, NULL), 6);
     ck_assert_uint_eq(count_events(world, EVENT_HOLD, NULL), 4);
@@ -368,6 +368,8 @@ END_TEST
 START_TEST(small_twist_leaves_its_zone)
 {
     struct world *world = world_create("seated_spinal_twist", NULL);
+    protocol_adapt(&world->protocols[0],
+                   1U << ROLE_THORAX_DORSAL | 1U << ROLE_PELVIS_DORSAL);
     world->person.peak_deg = 4.0;
     run_until(world, PHASE_DONE, 900.0);
     ck_assert_uint_eq(count_events(world, EVENT_HOLD, NULL), 4);
