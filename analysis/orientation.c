@@ -42,6 +42,7 @@ const struct orientation_settings orientation_default_settings = {
     .rest_gyro_rad_s = 2.0 * RAD_PER_DEG,
     .rest_accel_m_s2 = 0.5,
     .rest_time_s = 1.5,
+    .rest_sway_rad_s = 0.0,
     .bias_error_rad_s = 0.5 * RAD_PER_DEG,
     .bias_limit_rad_s = 2.0 * RAD_PER_DEG,
     .gyro_noise_rad_s_rthz = 0.014 * RAD_PER_DEG,
@@ -163,8 +164,26 @@ static double settling_variance(double doubt_rad_s, double step_s)
     return p * p / (BIAS_WALK_RAD2_S3 * step_s) + p;
 }
 
+/* A slow turn of a body can be as even as rest; once the bias is known it gives itself
+ * away. */
+static bool is_turning(const struct orientation *orientation)
+{
+    double sway = orientation->settings.rest_sway_rad_s;
+    for (int i = 0; i < 3 && sway > 0.0; i++) {
+        double rate = orientation->rest_gyro[i].low - orientation->bias_rad_s[i];
+        double variance = square(sway) + fmax(0.0, orientation->bias_covariance[i][i]);
+        if (square(rate) > 9.0 * variance) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void bias_measure_rest(struct orientation *orientation, double step_s)
 {
+    if (is_turning(orientation)) {
+        return;
+    }
     double variance = settling_variance(BIAS_REST_RAD_S, step_s);
     for (int i = 0; i < 3; i++) {
         double row[3] = {0.0, 0.0, 0.0};

@@ -15,8 +15,11 @@ struct orientation_settings {
     double rest_gyro_rad_s;       /* deviation limit at rest; default 2 deg/s */
     double rest_accel_m_s2;       /* deviation limit at rest; default 0.5 */
     double rest_time_s;           /* still this long counts as rest; default 1.5 s */
-    double bias_error_rad_s;      /* initial standard error of bias; default 0.5 deg/s */
-    double bias_limit_rad_s;      /* largest believed bias; default 2 deg/s */
+    double rest_sway_rad_s;  /* slow rates (SD) of what rests; a rest that turns more than
+                              * this and the doubt of the bias allow (3 SD) is no rest;
+                              * default 0: no such check */
+    double bias_error_rad_s; /* initial standard error of bias; default 0.5 deg/s */
+    double bias_limit_rad_s; /* largest believed bias; default 2 deg/s */
     double gyro_noise_rad_s_rthz; /* noise density; default 0.014 deg/s/sqrt(Hz) */
 };
 

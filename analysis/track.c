@@ -26,6 +26,7 @@ static const double SWAY_ANGLE_RAD = 0.1 * RAD_PER_DEG;
  * about the vertical after a simulated seated twist; under 0.03 with these). */
 static const double REST_RATE_RAD_S = 0.5 * RAD_PER_DEG;
 static const double REST_TIME_S = 3.0;
+static const double REST_SWAY_RAD_S = 0.08 * RAD_PER_DEG;
 
 /* Start postures as closures: how well a person comes back, how long the bias may be taken
  * as one, and how far the inclination may differ (project defaults). */
@@ -259,6 +260,7 @@ void track_init(struct track *track, const struct pipeline_sensor *config)
     struct orientation_settings settings = orientation_default_settings;
     settings.rest_gyro_rad_s = REST_RATE_RAD_S;
     settings.rest_time_s = REST_TIME_S;
+    settings.rest_sway_rad_s = REST_SWAY_RAD_S;
     orientation_init(&track->orientation, &settings);
     track_neutral_begin(track);
     track_start_begin(track);
