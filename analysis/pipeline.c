@@ -412,11 +412,14 @@ static enum status stage_solve(struct pipeline *pipeline)
             log_warning("%s: no still data in the neutral pose; stand still for 5 s and "
                         "take it again",
                         role_text(track->config.role));
+        } else if (status && track->config.alignment.grade == 'F') {
+            log_warning("%s: %s; turn it as the placement guide shows and take the pose "
+                        "again",
+                        role_text(track->config.role), track->config.alignment.reason);
         } else if (status) {
-            log_warning(
-                "%s: moved in the neutral pose, or is worn more than 60 deg away from "
-                "the placement guide; check its arrow and take the pose again",
-                role_text(track->config.role));
+            log_warning("%s: moved in the neutral pose, or is worn upside down against "
+                        "the placement guide; check its arrow and take the pose again",
+                        role_text(track->config.role));
         }
         worst = worse(worst, status);
     }

@@ -378,14 +378,16 @@ static void bias_merge(struct track *track, const struct alignment *still)
 
 enum status track_solve(struct track *track)
 {
-    enum status status = alignment_solve(&track->alignment, &track->config.alignment);
-    if (status) {
+    struct calibration_alignment solved = {.grade = '\0'};
+    enum status status = alignment_solve(&track->alignment, &solved);
+    if (solved.grade == '\0') {
         return status;
     }
+    track->config.alignment = solved;
     bias_merge(track, &track->alignment);
     track->heading_fix = joint_angle_heading_fix(segment_free(track, track->neutral));
     track->heading_known = true;
-    return STATUS_OK;
+    return status;
 }
 
 void track_start_begin(struct track *track)

@@ -14,6 +14,8 @@ static const unsigned MOVE_COUNT_MIN = 50;
 /* Acceptance limits of 4.5; a grade A keeps all of them by half. */
 static const double PERPENDICULAR_LIMIT_RAD = 15.0 * RAD_PER_DEG;
 static const double WORN_WRONGLY_RAD = 60.0 * RAD_PER_DEG;
+/* Nearly upside down: any level axis could have turned it there. */
+static const double UPSIDE_DOWN_RAD = 150.0 * RAD_PER_DEG;
 static const double HEADING_STRANGE_RAD = 60.0 * RAD_PER_DEG;
 
 /* Doubts that no window can average away: residual accelerometer offset of 5 mg (4.2, L2),
@@ -21,6 +23,7 @@ static const double HEADING_STRANGE_RAD = 60.0 * RAD_PER_DEG;
 static const double TILT_FLOOR_RAD = 0.005;
 static const double AXIS_FLOOR_RAD = 0.5 * RAD_PER_DEG;
 static const double NOMINAL_HEADING_RAD = 10.0 * RAD_PER_DEG;
+static const double TURNED_HEADING_RAD = 20.0 * RAD_PER_DEG;
 
 const struct alignment_settings alignment_default_settings = {
     .up_in_segment = {0.0, 1.0, 0.0},
@@ -155,26 +158,27 @@ static void grade_nominal(struct calibration_alignment *out, double explained,
     snprintf(out->reason, sizeof out->reason, "%s", reason);
 }
 
-/* Use the functional axis if it is good enough; leaves the nominal heading otherwise. */
-static void heading_solve(const struct alignment *alignment, struct vector3 up_sensor,
+/* Use the functional axis if it is good enough; leaves the nominal heading otherwise.
+ * @return false when the axis contradicts the nominal heading. */
+static bool heading_solve(const struct alignment *alignment, struct vector3 up_sensor,
                           double tilt_rad, struct calibration_alignment *out)
 {
     const struct alignment_settings *settings = &alignment->settings;
     struct axis axis;
     if (move_axis(alignment, &axis)) {
         grade_nominal(out, 0.0, "no functional move: heading from the placement guide");
-        return;
+        return true;
     }
     if (axis.explained < settings->explained_min) {
         grade_nominal(out, axis.explained,
                       "move not about one axis: heading from the placement guide");
-        return;
+        return true;
     }
     double off_rad = fabs(PI_RAD / 2.0 - angle_between(axis.direction, up_sensor));
     if (off_rad > PERPENDICULAR_LIMIT_RAD) {
         grade_nominal(out, axis.explained,
                       "move not about a level axis: heading from the placement guide");
-        return;
+        return true;
     }
     struct vector3 expected = quaternion_rotate(
         quaternion_conjugate(out->sensor_to_segment), settings->turn_in_segment);
@@ -199,6 +203,7 @@ static void heading_solve(const struct alignment *alignment, struct vector3 up_s
                  "functional move not quite about one level axis");
     }
     uncertainty_set(out, settings->up_in_segment, tilt_rad, axis.error_rad);
+    return !is_strange;
 }
 
 struct quaternion calibration_nominal(enum role role)
@@ -290,7 +295,9 @@ enum status alignment_solve(const struct alignment *alignment,
         return status ? status : STATUS_REFUSED;
     }
     struct vector3 up_nominal = quaternion_rotate(settings->nominal, up_sensor);
-    if (angle_between(up_nominal, settings->up_in_segment) > WORN_WRONGLY_RAD) {
+    double turned_rad = angle_between(up_nominal, settings->up_in_segment);
+    bool is_turned = turned_rad > WORN_WRONGLY_RAD;
+    if (turned_rad > UPSIDE_DOWN_RAD) {
         return STATUS_REFUSED;
     }
     /* The mean of a swaying sensor leans by its mean sway: a deviation of the rate over a
@@ -302,8 +309,18 @@ enum status alignment_solve(const struct alignment *alignment,
         .sensor_to_segment =
             quaternion_normalise(quaternion_multiply(tilt, settings->nominal)),
     };
-    uncertainty_set(&result, settings->up_in_segment, tilt_rad, NOMINAL_HEADING_RAD);
-    heading_solve(alignment, up_sensor, tilt_rad, &result);
+    uncertainty_set(&result, settings->up_in_segment, tilt_rad,
+                    is_turned ? TURNED_HEADING_RAD : NOMINAL_HEADING_RAD);
+    bool agrees = heading_solve(alignment, up_sensor, tilt_rad, &result);
+    if (is_turned && !agrees) {
+        return STATUS_REFUSED;
+    }
+    if (is_turned) {
+        result.grade = 'F';
+        snprintf(result.reason, sizeof result.reason,
+                 "worn turned by %.0f deg; label side taken as outward",
+                 turned_rad * DEG_PER_RAD);
+    }
     *out = result;
-    return STATUS_OK;
+    return is_turned ? STATUS_REFUSED : STATUS_OK;
 }

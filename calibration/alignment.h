@@ -65,8 +65,11 @@ enum status alignment_bias_get(const struct alignment *alignment, double bias_ra
  * from the nominal placement: grade C with its reason and 10 deg of doubt about the
  * vertical.
  * @param out  Out.
- * @return STATUS_OK; STATUS_NOT_READY without a still window; STATUS_REFUSED (moving, or
- * gravity more than 60 deg away from where the guide puts it: worn wrongly). */
+ * @return STATUS_OK; STATUS_NOT_READY without a still window; STATUS_REFUSED when moving,
+ * or with gravity more than 60 deg away from where the guide puts it: worn wrongly. Up to
+ * 150 deg, if no functional move contradicts, out then still holds the nearest placement
+ * that fits gravity (a unit turned on its label keeps the label outward), grade F with its
+ * reason, 20 deg of doubt about the vertical; otherwise it is untouched. */
 enum status alignment_solve(const struct alignment *alignment,
                             struct calibration_alignment *out);
 

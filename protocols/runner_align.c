@@ -202,14 +202,17 @@ void runner_aligned(struct runner *runner, double time_s, enum status status)
     struct event *event = runner_emit(runner, EVENT_ALIGNMENT, time_s, "runner");
     snprintf(event->label, sizeof event->label, "%s", status ? "not aligned" : "aligned");
     snprintf(event->cause, sizeof event->cause, "%s", status ? status_text(status) : "");
-    bool may_retry = runner->settings.align && runner->align_retries < RETRIES_MAX;
+    /* Nobody in recorded data will stand still once more. */
+    bool is_recorded = runner->settings.onset_timeout_s > 0.0;
+    bool may_retry =
+        runner->settings.align && !is_recorded && runner->align_retries < RETRIES_MAX;
     if (status && may_retry) {
         runner->align_retries++;
         step_enter(runner, 0, time_s);
         runner_enter(runner, PHASE_ALIGN, time_s, "alignment refused, once more", "runner");
         return;
     }
-    runner_setup_begin(runner, time_s, status ? "nominal placement used" : "aligned");
+    runner_setup_begin(runner, time_s, status ? "placement as far as known" : "aligned");
 }
 
 /* The first time in a stretch begins, every other time closes. */

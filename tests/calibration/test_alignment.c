@@ -147,14 +147,65 @@ START_TEST(test_refusals)
     alignment = begin(ROLE_THORAX_DORSAL);
     stand(&alignment, mount, 300, 1.0 * RAD_PER_DEG, 0.0);
     ck_assert_int_eq(alignment_solve(&alignment, &out), STATUS_REFUSED);
-    /* Arrow to the side. */
+    /* Upside down. */
     struct quaternion wrong = quaternion_multiply(
-        quaternion_from_axis_angle((struct vector3){1, 0, 0}, 90.0 * RAD_PER_DEG),
+        quaternion_from_axis_angle((struct vector3){1, 0, 0}, 170.0 * RAD_PER_DEG),
         calibration_nominal(ROLE_THORAX_DORSAL));
     alignment = begin(ROLE_THORAX_DORSAL);
     stand(&alignment, wrong, 300, 0.0, 0.0);
     ck_assert_int_eq(alignment_solve(&alignment, &out), STATUS_REFUSED);
     ck_assert_int_eq(out.grade, 'x'); /* untouched on failure */
+}
+
+END_TEST
+
+/* A unit on the back worn with its x up: turned by 90 deg on its label. What fits gravity
+ * with the label outward is in use, and is called wrong all the same. */
+START_TEST(test_turned_on_its_label)
+{
+    struct alignment alignment = begin(ROLE_PELVIS_DORSAL);
+    struct quaternion quarter =
+        quaternion_from_axis_angle((struct vector3){1.0, 0.0, 0.0}, 90.0 * RAD_PER_DEG);
+    struct quaternion mount =
+        quaternion_multiply(quarter, calibration_nominal(ROLE_PELVIS_DORSAL));
+    stand(&alignment, mount, 500, 0.001, 0.0);
+    struct calibration_alignment out = {.grade = '\0'};
+    ck_assert_int_eq(alignment_solve(&alignment, &out), STATUS_REFUSED);
+    ck_assert_int_eq(out.grade, 'F');
+    ck_assert_str_eq(out.reason, "worn turned by 90 deg; label side taken as outward");
+    /* Exact up to rounding: gravity is exact, and the label kept its side. */
+    ck_assert_double_lt(quaternion_angle(out.sensor_to_segment, mount), 1e-6);
+    /* A bend about the axis that this placement expects changes nothing. */
+    bend(&alignment, mount, alignment_default_settings.turn_in_segment, 3);
+    ck_assert_int_eq(alignment_solve(&alignment, &out), STATUS_REFUSED);
+    ck_assert_int_eq(out.grade, 'F');
+    ck_assert_double_lt(quaternion_angle(out.sensor_to_segment, mount), 1e-6);
+}
+
+END_TEST
+
+/* Turned, and bending about an axis that the label's side does not explain: nothing is
+ * believed. So is a unit upside down. */
+START_TEST(test_turned_and_contradicted)
+{
+    struct alignment alignment = begin(ROLE_PELVIS_DORSAL);
+    struct quaternion quarter =
+        quaternion_from_axis_angle((struct vector3){1.0, 0.0, 0.0}, 90.0 * RAD_PER_DEG);
+    struct quaternion mount =
+        quaternion_multiply(quarter, calibration_nominal(ROLE_PELVIS_DORSAL));
+    stand(&alignment, mount, 500, 0.001, 0.0);
+    bend(&alignment, mount, (struct vector3){1.0, 0.0, 0.0}, 3);
+    struct calibration_alignment out = {.grade = '?'};
+    ck_assert_int_eq(alignment_solve(&alignment, &out), STATUS_REFUSED);
+    ck_assert_int_eq(out.grade, '?');
+
+    alignment = begin(ROLE_PELVIS_DORSAL);
+    struct quaternion over =
+        quaternion_from_axis_angle((struct vector3){1.0, 0.0, 0.0}, 160.0 * RAD_PER_DEG);
+    stand(&alignment, quaternion_multiply(over, calibration_nominal(ROLE_PELVIS_DORSAL)),
+          500, 0.001, 0.0);
+    ck_assert_int_eq(alignment_solve(&alignment, &out), STATUS_REFUSED);
+    ck_assert_int_eq(out.grade, '?');
 }
 
 END_TEST
@@ -199,6 +250,8 @@ int main(void)
     tcase_add_test(group, test_without_move_gravity_only);
     tcase_add_test(group, test_round_move_is_not_used);
     tcase_add_test(group, test_refusals);
+    tcase_add_test(group, test_turned_on_its_label);
+    tcase_add_test(group, test_turned_and_contradicted);
     tcase_add_test(group, test_bias_with_its_doubt);
     tcase_add_test(group, test_nan_is_left_out);
     suite_add_tcase(suite, group);
