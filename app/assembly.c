@@ -249,6 +249,10 @@ static enum status frames_replay(struct assembly *assembly, struct journal_reade
         done += frame.size + JOURNAL_HEAD_SIZE;
         if (frame.type == JOURNAL_END) {
             *has_end = true;
+            /* A stretch that the end cut off is not completed, whatever closes it. */
+            if (assembly->stretch_open) {
+                stretch_close(assembly, (double)frame.host_ns / (double)NS_PER_S, false);
+            }
             engine_finish(assembly->engine, frame.host_ns);
         } else if (frame.type == JOURNAL_EVENT) {
             event_compare(assembly, &frame);
@@ -354,6 +358,9 @@ enum status assembly_build(struct journal_reader *reader,
         session_destroy(assembly->session);
     } else {
         *out = assembly->session;
+        if (!assembly->session->recovered) {
+            assembly->event_mismatch_count += assembly->expected_count;
+        }
         if (report) {
             *report = (struct assembly_report){
                 .event_count = assembly->event_count,

@@ -26,7 +26,11 @@
 /* Data still wanted after the last phase, so that its end is on record. */
 static const double AFTER_OVER_S = 1.0;
 
-/* Disk reserved per sensor and minute at 100 Hz: 34-byte messages with frame heads. */
+/* Time to press a digit for the pain at the end. */
+static const double PAIN_ANSWER_S = 20.0;
+
+/* Disk reserved at the start: two sensors at 100 Hz for half an hour. More is taken as it
+ * comes. */
 static const uint64_t RESERVE_SIZE = 16u << 20;
 
 struct assessment {
@@ -51,10 +55,11 @@ struct assessment {
     enum side cued_side;
     bool cued;
     /* Terminal and signals. */
-    uv_signal_t signals[2];
+    uv_signal_t signals[3];
     uv_poll_t keys;
     bool has_signals;
     bool has_keys;
+    int keyboard; /* the terminal opened anew: polling makes it non-blocking for us alone */
     bool was_open[CAPTURE_DEVICE_MAX]; /* a port that was lost is tried again quietly */
     struct termios terminal;
 };
@@ -129,6 +134,13 @@ static void notice_show(struct assessment *assessment, unsigned device_index)
     }
 }
 
+/* "Pain now?" is asked at the end when somebody can answer and nobody has before. */
+static double after_over_s(const struct assessment *assessment)
+{
+    bool is_asked = assessment->has_keys && assessment->header->screening.pain_after < 0;
+    return is_asked ? PAIN_ANSWER_S + AFTER_OVER_S : AFTER_OVER_S;
+}
+
 static enum status frame_handle(void *user, const struct journal_frame *frame)
 {
     struct assessment *assessment = user;
@@ -150,7 +162,10 @@ static enum status frame_handle(void *user, const struct journal_frame *frame)
         if (!(assessment->over_since_s >= 0.0)) {
             assessment->over_since_s = time_s;
         }
-        if (time_s - assessment->over_since_s >= AFTER_OVER_S) {
+        if (frame->type == JOURNAL_INPUT) {
+            assessment->over_since_s = time_s - PAIN_ANSWER_S; /* answered: done soon */
+        }
+        if (time_s - assessment->over_since_s >= after_over_s(assessment)) {
             capture_stop(assessment->capture);
         }
     }
@@ -180,8 +195,18 @@ static enum status simulation_start(struct assessment *assessment)
 {
     const struct sensor_list *list = &assessment->header->sensors;
     const char *patient = NULL;
-    for (unsigned index = 0; index < list->count && !patient; index++) {
-        sensor_entry_is_simulated(&list->entries[index], &patient);
+    for (unsigned index = 0; index < list->count; index++) {
+        const char *name = NULL;
+        if (!sensor_entry_is_simulated(&list->entries[index], &name)) {
+            continue;
+        }
+        if (patient && strcmp(patient, name) != 0) {
+            log_error(
+                "simulated:%s and simulated:%s: one person wears all sensors; name one",
+                patient, name);
+            return STATUS_BAD_INPUT;
+        }
+        patient = name;
     }
     if (!patient) {
         return STATUS_OK;
@@ -226,9 +251,13 @@ static void on_keys(uv_poll_t *poll, int status, int events)
 {
     struct assessment *assessment = poll->data;
     char keys[16];
-    ssize_t count = status == 0 && events ? read(STDIN_FILENO, keys, sizeof keys) : 0;
+    ssize_t count =
+        status == 0 && events ? read(assessment->keyboard, keys, sizeof keys) : 0;
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
     if (count <= 0) {
-        uv_poll_stop(poll);
+        uv_poll_stop(poll); /* the terminal is gone */
         return;
     }
     for (ssize_t index = 0; index < count; index++) {
@@ -252,23 +281,26 @@ static void on_signal(uv_signal_t *handle, int number)
 static void terminal_start(struct assessment *assessment)
 {
     uv_loop_t *loop = capture_loop(assessment->capture);
-    static const int NUMBERS[] = {SIGINT, SIGTERM};
-    for (unsigned index = 0; index < 2; index++) {
+    static const int NUMBERS[] = {SIGINT, SIGTERM, SIGHUP};
+    for (unsigned index = 0; index < 3; index++) {
         uv_signal_init(loop, &assessment->signals[index]);
         assessment->signals[index].data = assessment;
         uv_signal_start(&assessment->signals[index], on_signal, NUMBERS[index]);
     }
     assessment->has_signals = true;
-    if (!assessment->settings->read_keys || !isatty(STDIN_FILENO)
+    const char *name = isatty(STDIN_FILENO) ? ttyname(STDIN_FILENO) : NULL;
+    if (!assessment->settings->read_keys || !name
         || tcgetattr(STDIN_FILENO, &assessment->terminal) != 0) {
         return;
     }
+    assessment->keyboard = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct termios raw = assessment->terminal;
     raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
     raw.c_cc[VMIN] = 0;
     raw.c_cc[VTIME] = 0;
-    if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0
-        && uv_poll_init(loop, &assessment->keys, STDIN_FILENO) == 0) {
+    if (assessment->keyboard >= 0
+        && uv_poll_init(loop, &assessment->keys, assessment->keyboard) == 0) {
+        tcsetattr(STDIN_FILENO, TCSANOW, &raw);
         assessment->keys.data = assessment;
         uv_poll_start(&assessment->keys, UV_READABLE, on_keys);
         assessment->has_keys = true;
@@ -280,8 +312,9 @@ static void terminal_stop(struct assessment *assessment)
     if (assessment->has_keys) {
         uv_close((uv_handle_t *)&assessment->keys, NULL);
         tcsetattr(STDIN_FILENO, TCSANOW, &assessment->terminal);
+        tcflush(STDIN_FILENO, TCIFLUSH);
     }
-    for (unsigned index = 0; index < 2 && assessment->has_signals; index++) {
+    for (unsigned index = 0; index < 3 && assessment->has_signals; index++) {
         uv_close((uv_handle_t *)&assessment->signals[index], NULL);
     }
     assessment->has_keys = false;
@@ -300,7 +333,7 @@ static enum status journal_path_make(struct assessment *assessment)
     strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &parts);
     int size = snprintf(folder, sizeof folder, "%s/%s", assessment->settings->archive,
                         header->subject);
-    if (size < 0 || (size_t)size > sizeof folder - 64) {
+    if (size < 0 || (size_t)size >= sizeof folder - 64) {
         log_error("%s: folder name too long", assessment->settings->archive);
         return STATUS_IO;
     }
@@ -308,9 +341,10 @@ static enum status journal_path_make(struct assessment *assessment)
         log_error("%s: could not create the subject's folder: %s", folder, strerror(errno));
         return STATUS_IO;
     }
-    snprintf(assessment->journal_path, sizeof assessment->journal_path,
-             "%.440s/%s_%.8s.journal", folder, stamp, header->uuid);
-    return STATUS_OK;
+    size = snprintf(assessment->journal_path, sizeof assessment->journal_path,
+                    "%s/%s_%.8s.journal", folder, stamp, header->uuid);
+    return size > 0 && (size_t)size < sizeof assessment->journal_path ? STATUS_OK
+                                                                      : STATUS_IO;
 }
 
 /* A lock tells 'limber recover' that somebody is still writing. */
@@ -418,7 +452,7 @@ static enum status assessment_record(struct assessment *assessment)
     status = capture_run(assessment->capture);
     enum status end_status = recording_end(assessment);
     terminal_stop(assessment);
-    if (assessment->settings->show_guide) {
+    if (assessment->settings->show_guide && !status) {
         guide_update(&assessment->guide, engine_runner(assessment->engine),
                      (double)capture_now_ns(assessment->capture) / (double)NS_PER_S,
                      INT64_MAX);
@@ -462,6 +496,7 @@ enum status assessment_run(const struct assessment_settings *settings,
     assessment->header = settings->header;
     assessment->over_since_s = -1.0;
     assessment->lock = -1;
+    assessment->keyboard = -1;
     header_complete(assessment->header);
     guide_init(&assessment->guide, stdout, isatty(STDOUT_FILENO) == 1);
     status = assessment_record(assessment);
@@ -478,6 +513,9 @@ enum status assessment_run(const struct assessment_settings *settings,
         enum status closing_status =
             closing_run(settings->archive, assessment->journal_path, result->path);
         status = status ? status : closing_status;
+    }
+    if (assessment->keyboard >= 0) {
+        close(assessment->keyboard);
     }
     if (assessment->lock >= 0) {
         close(assessment->lock);

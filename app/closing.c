@@ -1,8 +1,10 @@
 #include "app/closing.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +14,9 @@
 #include "base/log.h"
 
 static const char JOURNAL_SUFFIX[] = ".journal";
+
+/* More than one frame of a port's largest read cannot be torn by a crash. */
+static const uint64_t TORN_FRAME_SIZE_MAX = 64 * 1024;
 
 static void progress_show(void *user, double share)
 {
@@ -90,8 +95,26 @@ enum status closing_write(const struct session *session, const char *path)
     return child_wait(child, path);
 }
 
-/* Make the finished file known: catalogue, audit trail. */
-static enum status session_enter(const char *directory, const char *path)
+/* A clinician's override belongs into the trail, also when the program died in between. */
+static enum status override_enter(const char *directory, const struct session *session)
+{
+    if (!session->screening.override_role[0]) {
+        return STATUS_OK;
+    }
+    const struct audit_entry entry = {
+        .actor = session->screening.override_role,
+        .action = "screening_override",
+        .object = session->uuid,
+        .digest = "",
+        .reason = session->screening.override_reason,
+    };
+    return audit_append(directory, &entry);
+}
+
+/* Make the finished file known: catalogue, audit trail.
+ * @param torn_size  Out: bytes of the journal that could not be read. */
+static enum status session_enter(const char *directory, const char *path,
+                                 uint64_t *torn_size)
 {
     const struct archive_read_settings settings = {0};
     struct session *session = NULL;
@@ -116,10 +139,83 @@ static enum status session_enter(const char *directory, const char *path)
             .reason = "",
         };
         status = audit_append(directory, &entry);
+        *torn_size = session->journal_torn_size;
+    }
+    if (!status) {
+        status = override_enter(directory, session);
     }
     catalogue_close(catalogue);
     session_destroy(session);
     return status;
+}
+
+/* SHA-256 of all whole frames of a journal. */
+static enum status journal_hash(const char *journal, char hash[SESSION_HASH_SIZE])
+{
+    struct journal_reader *reader = NULL;
+    struct journal_frame frame;
+    size_t size = 0;
+    enum status status = journal_reader_open(journal, &reader);
+    if (status) {
+        return status;
+    }
+    while (journal_reader_next(reader, &frame) == STATUS_OK) {
+        continue;
+    }
+    const uint8_t *bytes = journal_reader_bytes(reader, &size);
+    archive_hash_bytes(bytes, size, hash);
+    journal_reader_close(reader);
+    return STATUS_OK;
+}
+
+/* A whole session file of this very journal is there already: the program ended between
+ * writing the file and removing the journal. */
+static bool session_is_written(const char *journal, const char *path)
+{
+    const struct archive_read_settings settings = {0};
+    struct session *session = NULL;
+    struct stat facts;
+    char finding[256];
+    char hash[SESSION_HASH_SIZE];
+    if (stat(path, &facts) != 0 || archive_verify(path, finding) != STATUS_OK
+        || archive_read(path, &settings, &session) != STATUS_OK) {
+        return false;
+    }
+    bool is_same = journal_hash(journal, hash) == STATUS_OK
+                   && strcmp(hash, session->journal_hash) == 0;
+    session_destroy(session);
+    return is_same;
+}
+
+/* The journal has done its work. One whose tail is more than a torn frame is kept aside: it
+ * may hold what only a person can save. */
+static void journal_retire(const char *journal, const char *path, uint64_t torn_size)
+{
+    char kept[CATALOGUE_PATH_SIZE + 16];
+    if (torn_size > TORN_FRAME_SIZE_MAX) {
+        snprintf(kept, sizeof kept, "%s.damaged", journal);
+        if (rename(journal, kept) == 0) {
+            log_warning(
+                "%s: %llu bytes behind a damaged place could not be read; they are kept "
+                "in this file",
+                kept, (unsigned long long)torn_size);
+            return;
+        }
+    } else if (unlink(journal) == 0) {
+        return;
+    }
+    log_warning("%s: could not remove the journal (%s); it is kept inside %s", journal,
+                strerror(errno), path);
+}
+
+static enum status session_make(const char *journal, const char *path)
+{
+    pid_t child = 0;
+    enum status status = child_start(&child);
+    if (!status && child == 0) {
+        _exit(-(int)session_close(journal, path));
+    }
+    return status ? status : child_wait(child, path);
 }
 
 enum status closing_run(const char *directory, const char *journal,
@@ -129,23 +225,22 @@ enum status closing_run(const char *directory, const char *journal,
     int size = snprintf(path, CATALOGUE_PATH_SIZE, "%.*s.h5", (int)stem, journal);
     if (size < 0 || size >= CATALOGUE_PATH_SIZE) {
         log_error("%s: path too long", journal);
+        path[0] = '\0';
         return STATUS_IO;
     }
-    pid_t child = 0;
-    enum status status = child_start(&child);
-    if (status) {
-        return status;
-    }
-    if (child == 0) {
-        _exit(-(int)session_close(journal, path));
-    }
-    status = child_wait(child, path);
+    /* An impatient Ctrl-C must not end what is nearly done. */
+    void (*interrupt)(int) = signal(SIGINT, SIG_IGN);
+    uint64_t torn_size = 0;
+    enum status status =
+        session_is_written(journal, path) ? STATUS_OK : session_make(journal, path);
     if (!status) {
-        status = session_enter(directory, path);
+        status = session_enter(directory, path, &torn_size);
     }
-    if (!status && unlink(journal) != 0) {
-        log_warning("%s: could not remove the journal (%s); it is kept inside %s", journal,
-                    strerror(errno), path);
+    if (status) {
+        path[0] = '\0';
+    } else {
+        journal_retire(journal, path, torn_size);
     }
+    signal(SIGINT, interrupt);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "app/assembly.h"
 #include "app/closing.h"
 #include "app/command.h"
+#include "app/options.h"
 #include "app/results.h"
 #include "archive/archive.h"
 #include "base/log.h"
@@ -123,5 +124,5 @@ int command_analyse(int argc, char **argv)
         return EXIT_CODE_USAGE;
     }
     analysis.path = argv[optind];
-    return status_exit_code(analysis_run(&analysis));
+    return options_exit_code(analysis_run(&analysis));
 }

@@ -9,7 +9,6 @@
 #include "app/options.h"
 #include "app/questions.h"
 #include "app/results.h"
-#include "archive/audit.h"
 #include "base/log.h"
 
 static const char HELP[] =
@@ -86,29 +85,11 @@ static enum status screening_make(const struct assess_options *options,
     return STATUS_OK;
 }
 
-/* What an overridden screening needs on record. */
-static enum status override_audit(const struct assess_options *options,
-                                  const struct header *header)
-{
-    if (!header->screening.override_role[0]) {
-        return STATUS_OK;
-    }
-    const struct audit_entry entry = {
-        .actor = header->screening.override_role,
-        .action = "screening_override",
-        .object = header->uuid,
-        .digest = "",
-        .reason = header->screening.override_reason,
-    };
-    return audit_append(options->archive, &entry);
-}
-
 static enum status header_make(const struct assess_options *options, struct header *header)
 {
     enum status status = options_subject(options->subject, header);
     if (!status && options->operator_code) {
-        snprintf(header->operator_code, sizeof header->operator_code, "%s",
-                 options->operator_code);
+        status = options_operator(options->operator_code, header);
     }
     if (!status) {
         status = sensor_file_read(options->sensors, &header->sensors);
@@ -143,10 +124,7 @@ static enum status assess_run(const struct assess_options *options)
         struct assessment_result result = {0};
         status = assessment_run(&settings, &result);
         if (result.path[0]) {
-            enum status show_status = override_audit(options, header);
-            if (!show_status) {
-                show_status = results_show(result.path, options->json);
-            }
+            enum status show_status = results_show(result.path, options->json);
             status = status ? status : show_status;
         }
     }
@@ -207,7 +185,9 @@ int command_assess(int argc, char **argv)
             options.truth = optarg;
             break;
         case 's':
-            options.seed = strtoull(optarg, NULL, 10);
+            if (!options_seed(optarg, &options.seed)) {
+                return EXIT_CODE_USAGE;
+            }
             break;
         case 'n':
             options.no_align = true;
@@ -231,5 +211,5 @@ int command_assess(int argc, char **argv)
                   missing ? "is needed" : "is not an option");
         return EXIT_CODE_USAGE;
     }
-    return status_exit_code(assess_run(&options));
+    return options_exit_code(assess_run(&options));
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/command.h"
+#include "app/options.h"
 #include "archive/audit.h"
 #include "base/log.h"
 
@@ -31,7 +32,7 @@ static int trail_verify(const char *directory)
                   directory, finding, count);
         return EXIT_CODE_FINDING;
     }
-    return status_exit_code(status);
+    return options_exit_code(status);
 }
 
 int command_audit(int argc, char **argv)

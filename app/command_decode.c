@@ -13,6 +13,7 @@
 
 #include "acquisition/device.h"
 #include "app/command.h"
+#include "app/options.h"
 #include "base/log.h"
 
 static const char HELP[] =
@@ -441,5 +442,5 @@ int command_decode(int argc, char **argv)
     }
     enum status status = decode_file(&options, driver, &decodes[0], &decodes[1]);
     free(decodes);
-    return (int)status_exit_code(status);
+    return (int)options_exit_code(status);
 }

@@ -193,7 +193,9 @@ int command_demo(int argc, char **argv)
             options.archive = optarg;
             break;
         case 's':
-            options.seed = strtoull(optarg, NULL, 10);
+            if (!options_seed(optarg, &options.seed)) {
+                return EXIT_CODE_USAGE;
+            }
             break;
         case 't':
             options.truth = optarg;
@@ -218,5 +220,5 @@ int command_demo(int argc, char **argv)
     if (!options.archive) {
         options.archive = archive_name(name);
     }
-    return status_exit_code(demo_run(&options));
+    return options_exit_code(demo_run(&options));
 }

@@ -6,6 +6,7 @@
 #include "acquisition/driver.h"
 #include "acquisition/transport.h"
 #include "app/command.h"
+#include "app/options.h"
 #include "base/log.h"
 
 enum {
@@ -134,7 +135,7 @@ int command_devices(int argc, char **argv)
     size_t count = 0;
     enum status status = transport_serial_list(ports, PORT_MAX, &count);
     if (status) {
-        return (int)status_exit_code(status);
+        return (int)options_exit_code(status);
     }
     if (is_json) {
         json_print(ports, count);

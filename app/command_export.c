@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/command.h"
+#include "app/options.h"
 #include "archive/export.h"
 #include "base/log.h"
 
@@ -45,7 +46,7 @@ static int export_run(const char *name, const struct export_settings *settings)
     if (status == STATUS_OK) {
         printf("%s: written\n", settings->out);
     }
-    return status_exit_code(status);
+    return options_exit_code(status);
 }
 
 int command_export(int argc, char **argv)

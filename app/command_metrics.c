@@ -5,6 +5,7 @@
 
 #include "analysis/metric.h"
 #include "app/command.h"
+#include "app/options.h"
 #include "base/log.h"
 #include "base/status.h"
 
@@ -71,7 +72,7 @@ int command_metrics(int argc, char **argv)
         return EXIT_CODE_USAGE;
     }
     if (json) {
-        return status_exit_code(list_print_json());
+        return options_exit_code(list_print_json());
     }
     list_print();
     return EXIT_CODE_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/command.h"
+#include "app/options.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "protocols/protocol.h"
@@ -358,13 +359,13 @@ int command_protocols(int argc, char **argv)
     const char *action = optind < argc ? argv[optind] : "";
     int count = argc - optind - 1;
     if (strcmp(action, "list") == 0 && count == 0) {
-        return status_exit_code(list_run(json));
+        return options_exit_code(list_run(json));
     }
     if (strcmp(action, "show") == 0 && count == 1) {
-        return status_exit_code(show_run(argv[optind + 1], as_yaml));
+        return options_exit_code(show_run(argv[optind + 1], as_yaml));
     }
     if (strcmp(action, "check") == 0 && count > 0) {
-        return status_exit_code(check_run(count, argv + optind + 1));
+        return options_exit_code(check_run(count, argv + optind + 1));
     }
     return usage("say list, show ID or check FILE");
 }

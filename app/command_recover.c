@@ -51,15 +51,26 @@ static void journal_recover(struct recovery *recovery, const char *path)
     int lock = journal_lock(path);
     if (lock < 0) {
         if (errno == EWOULDBLOCK) {
-            printf("%s: still being recorded, left alone\n", path);
+            printf("%s: still in use, left alone\n", path);
             recovery->busy_count++;
             return;
         }
+        enum status status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO;
         log_error("%s: %s", path, strerror(errno));
-        recovery->status = STATUS_NOT_FOUND;
+        recovery->status = recovery->status ? recovery->status : status;
         return;
     }
     char session[CATALOGUE_PATH_SIZE];
+    struct stat facts;
+    if (fstat(lock, &facts) == 0 && facts.st_nlink == 0) {
+        close(lock); /* another recover has just finished it */
+        return;
+    }
+    if (facts.st_size == 0 && unlink(path) == 0) {
+        printf("%s: held nothing, removed\n", path);
+        close(lock);
+        return;
+    }
     enum status status = closing_run(recovery->archive, path, session);
     if (status) {
         recovery->status = recovery->status ? recovery->status : status;
@@ -128,12 +139,17 @@ int command_recover(int argc, char **argv)
     char archive[CATALOGUE_PATH_SIZE];
     struct recovery recovery = {.archive = argv[optind]};
     if (name_is_journal(argv[optind])) {
-        options_archive_of(argv[optind], archive);
         recovery.archive = archive;
+        if (access(argv[optind], F_OK) == 0 && !options_archive_of(argv[optind], archive)) {
+            log_error(
+                "%s: lies in no archive; put it into ARCHIVE/SUBJECT/ and recover it there",
+                argv[optind]);
+            return EXIT_CODE_DATA;
+        }
         journal_recover(&recovery, argv[optind]);
     } else {
         archive_recover(&recovery);
     }
-    printf("%u recovered, %u still running\n", recovery.done_count, recovery.busy_count);
-    return status_exit_code(recovery.status);
+    printf("%u recovered, %u still in use\n", recovery.done_count, recovery.busy_count);
+    return options_exit_code(recovery.status);
 }

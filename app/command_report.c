@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/command.h"
@@ -92,16 +91,6 @@ static enum status history_read(const char *archive, const char *subject,
     return status;
 }
 
-/* The archive that a session file lies in, if it lies in one. */
-static bool archive_guess(const char *session, char archive[CATALOGUE_PATH_SIZE])
-{
-    char mark[CATALOGUE_PATH_SIZE + 32];
-    struct stat facts;
-    options_archive_of(session, archive);
-    snprintf(mark, sizeof mark, "%s/catalogue.sqlite", archive);
-    return stat(mark, &facts) == 0;
-}
-
 static enum status clinician_sessions(const struct report_options *options,
                                       struct session_list *list)
 {
@@ -112,9 +101,9 @@ static enum status clinician_sessions(const struct report_options *options,
     if (status) {
         return status;
     }
-    const char *archive = options->archive                         ? options->archive
-                          : archive_guess(options->session, guess) ? guess
-                                                                   : NULL;
+    const char *archive = options->archive                              ? options->archive
+                          : options_archive_of(options->session, guess) ? guess
+                                                                        : NULL;
     if (archive) {
         status = history_read(archive, session->subject, session, list);
     }
@@ -239,5 +228,5 @@ int command_report(int argc, char **argv)
                   "CODE'; see 'limber report --help'");
         return EXIT_CODE_USAGE;
     }
-    return status_exit_code(report_run(&options));
+    return options_exit_code(report_run(&options));
 }

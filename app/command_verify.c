@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "app/command.h"
+#include "app/options.h"
 #include "archive/archive.h"
 #include "base/log.h"
 
@@ -40,7 +41,7 @@ static void result_print(const char *path, enum status status, const char *findi
 /* Damage is the finding this command looks for; all else keeps its usual code. */
 static int result_code(enum status status)
 {
-    return status == STATUS_CORRUPT ? EXIT_CODE_FINDING : (int)status_exit_code(status);
+    return status == STATUS_CORRUPT ? EXIT_CODE_FINDING : (int)options_exit_code(status);
 }
 
 static int files_verify(char **paths, int count, bool json)

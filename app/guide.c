@@ -96,6 +96,8 @@ static void timer_text(const struct runner_view *view, char text[LINE_SIZE])
                  view->hold_target_s);
     } else if (view->phase == PHASE_REST) {
         snprintf(text, LINE_SIZE, "%.0f s of rest left", ceil(view->rest_left_s));
+    } else if (view->phase == PHASE_DONE) {
+        snprintf(text, LINE_SIZE, "Pain now? Press 0 to 9, t for 10.");
     } else {
         snprintf(text, LINE_SIZE, "%s", view->reason ? view->reason : "");
     }
@@ -124,15 +126,15 @@ static void screen_draw(struct guide *guide, const struct runner *runner, double
     if (guide->drawn_lines > 0) {
         fprintf(guide->stream, "\033[%uA", guide->drawn_lines);
     }
-    fprintf(guide->stream, "\r\033[K%s   %02d:%02d   %s\n", title_of(runner),
+    /* A long line must not wrap: the number of lines to draw over would be wrong. */
+    fprintf(guide->stream, "\033[?7l\r\033[K%s   %02d:%02d   %s\n", title_of(runner),
             (int)time_s / 60, (int)time_s % 60, round);
     fprintf(guide->stream, "\033[K\033[1;%sm%-12s\033[0m \033[1m%s\033[0m\n", words->colour,
             words->word, view->cue ? view->cue : "");
     fprintf(guide->stream, "\033[K%s\n\033[K%s\n", angle, timer);
     fprintf(guide->stream, "\033[KNext: %s\n", view->next ? view->next : "");
-    fprintf(
-        guide->stream,
-        "\033[K\033[2mspace pause/go on  s stop  x sharp pain  0-9 pain  k skip\033[0m\n");
+    fprintf(guide->stream, "\033[K\033[2mspace pause/go on  s stop  x sharp pain  0-9 pain "
+                           " k skip\033[0m\n\033[?7h");
     guide->drawn_lines = 6;
     fflush(guide->stream);
 }

@@ -104,7 +104,10 @@ enum status header_encode(const struct header *header, char **text)
         (int)header->is_recorded, "screening", screening_encode(&header->screening),
         "sensors", sensors_encode(&header->sensors), "protocols", protocols_encode(header));
     if (!root) {
-        return STATUS_NO_MEMORY;
+        log_error(
+            "session header: a text is not UTF-8; use plain letters in the sensor file and "
+            "answers");
+        return STATUS_BAD_INPUT;
     }
     char *dump = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_decref(root);

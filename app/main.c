@@ -73,7 +73,7 @@ int main(int argc, char **argv)
     for (size_t index = 0; index < COMMAND_COUNT; index++) {
         if (strcmp(argv[1], COMMANDS[index].name) == 0) {
             int code = COMMANDS[index].run(argc - 1, argv + 1);
-            if (fflush(stdout) != 0 && code == EXIT_CODE_OK) {
+            if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_CODE_OK) {
                 log_error("standard output: could not write all of the result");
                 return EXIT_CODE_DISK;
             }

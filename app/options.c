@@ -1,7 +1,12 @@
+/* realpath belongs to the X/Open part of POSIX. */
+#define _XOPEN_SOURCE 700
+
 #include "app/options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 
@@ -49,18 +54,56 @@ enum status options_subject(const char *subject, struct header *header)
     return STATUS_OK;
 }
 
-void options_archive_of(const char *path, char archive[CATALOGUE_PATH_SIZE])
+bool options_archive_of(const char *path, char archive[CATALOGUE_PATH_SIZE])
 {
-    snprintf(archive, CATALOGUE_PATH_SIZE, "%s", path);
-    for (int up = 0; up < 2; up++) {
+    char mark[CATALOGUE_PATH_SIZE + 32];
+    struct stat facts;
+    char *whole = realpath(path, NULL);
+    bool fits = whole && strlen(whole) < CATALOGUE_PATH_SIZE;
+    if (fits) {
+        memcpy(archive, whole, strlen(whole) + 1);
+    }
+    free(whole);
+    for (int up = 0; up < 2 && fits; up++) {
         char *slash = strrchr(archive, '/');
-        if (!slash) {
-            snprintf(archive, CATALOGUE_PATH_SIZE, up == 0 ? ".." : ".");
-            return;
+        fits = slash && slash != archive;
+        if (fits) {
+            *slash = '\0';
         }
-        *slash = '\0';
     }
-    if (!archive[0]) {
-        snprintf(archive, CATALOGUE_PATH_SIZE, "/");
+    if (!fits) {
+        return false;
     }
+    snprintf(mark, sizeof mark, "%s/catalogue.sqlite", archive);
+    return stat(mark, &facts) == 0;
+}
+
+enum status options_operator(const char *code, struct header *header)
+{
+    if (!catalogue_subject_is_valid(code)) {
+        log_error("--operator '%s': use 1 to 32 letters, digits, '-' or '_'", code);
+        return STATUS_BAD_INPUT;
+    }
+    snprintf(header->operator_code, sizeof header->operator_code, "%s", code);
+    return STATUS_OK;
+}
+
+bool options_seed(const char *text, unsigned long long *seed)
+{
+    char *end = NULL;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0') {
+        log_error("--seed %s: give a whole number", text);
+        return false;
+    }
+    *seed = value;
+    return true;
+}
+
+int options_exit_code(enum status status)
+{
+    if (status == STATUS_NO_MEMORY) {
+        log_error("out of memory");
+    }
+    return (int)status_exit_code(status);
 }

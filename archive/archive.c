@@ -39,8 +39,8 @@ static enum status part_write(const struct session *session, const char *part)
     layout_write(&writer, session);
     int error = errno;
     if (!hdf5_writer_close(&writer)) {
-        log_error("%s: cannot write the session file (at %s): %s; free some space, then "
-                  "'limber recover' writes it from the journal",
+        log_error("%s: cannot write the session file (at %s): %s; check the disk and "
+                  "its free space",
                   part, writer.where[0] ? writer.where : "memory",
                   error != 0 ? strerror(error) : "HDF5 gave up");
         return STATUS_IO;

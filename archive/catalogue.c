@@ -256,8 +256,12 @@ static bool statement_run(struct catalogue *catalogue, const char *sql,
 static const char *path_inside(const struct catalogue *catalogue, const char *path)
 {
     size_t size = strlen(catalogue->directory);
-    if (strncmp(path, catalogue->directory, size) == 0 && path[size] == '/') {
-        return path + size + 1;
+    if (strncmp(path, catalogue->directory, size) != 0 || path[size] != '/') {
+        return path;
+    }
+    path += size;
+    while (*path == '/') {
+        path++;
     }
     return path;
 }

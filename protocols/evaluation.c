@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analysis/series.h"
 #include "base/units.h"
@@ -267,17 +268,20 @@ static void session_place(struct evaluation *evaluation)
     evaluation->side = SIDE_BOTH;
 }
 
-/* The doubt of the last stretch: it grew from one to the next. */
+/* The doubt of the last stretch that began: it grew from one to the next. */
 static double session_error_deg(struct evaluation *evaluation, enum measure measure)
 {
     const unsigned place = evaluation->stretch;
     double error_deg = NAN;
 
-    if (evaluation->session->stretch_count > 0) {
-        evaluation->stretch = evaluation->session->stretch_count - 1;
-        error_deg = evaluation_angle_error_deg(evaluation, measure);
-        evaluation->stretch = place;
+    for (unsigned i = evaluation->session->stretch_count; i > 0; i--) {
+        if (isfinite(evaluation->session->stretches[i - 1].start_s)) {
+            evaluation->stretch = i - 1;
+            error_deg = evaluation_angle_error_deg(evaluation, measure);
+            break;
+        }
     }
+    evaluation->stretch = place;
     return error_deg;
 }
 
@@ -342,9 +346,26 @@ static int larger(int a, int b)
     return a > b ? a : b;
 }
 
-/* Answers before and after come with the screening; marks are events. -1 = not asked. */
+/* A mark counts unless the operator took it back before the next one. */
+static bool pain_stands(const struct session *session, size_t index)
+{
+    for (size_t i = index + 1; i < session->event_count; i++) {
+        const struct event *event = &session->events[i];
+        if (event->type == EVENT_PAIN) {
+            return true;
+        }
+        if (event->type == EVENT_OPERATOR && strcmp(event->label, "undo") == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Answers before and after come with the screening; marks are events; the last mark after
+ * the end is the answer to "pain now?". -1 = not asked. */
 static void pain_collect(struct session *session)
 {
+    bool is_over = false;
     if (session->pain_before < 0) {
         session->pain_before = session->screening.pain_now;
     }
@@ -355,9 +376,18 @@ static void pain_collect(struct session *session)
         larger(session->pain_highest, larger(session->pain_before, session->pain_after));
     for (size_t i = 0; i < session->event_count; i++) {
         const struct event *event = &session->events[i];
-        if (event->type == EVENT_PAIN && isfinite(event->value)) {
-            session->pain_highest =
-                larger(session->pain_highest, (int)lround(event->value));
+        is_over = is_over
+                  || (event->type == EVENT_PHASE
+                      && (strcmp(event->label, "DONE") == 0
+                          || strcmp(event->label, "ABORTED") == 0));
+        if (event->type != EVENT_PAIN || !isfinite(event->value)
+            || !pain_stands(session, i)) {
+            continue;
+        }
+        const int pain = (int)lround(event->value);
+        session->pain_highest = larger(session->pain_highest, pain);
+        if (is_over && session->screening.pain_after < 0) {
+            session->pain_after = pain;
         }
     }
 }
