@@ -167,6 +167,29 @@ static void stage_update(struct track *track, struct vector3 rate,
     }
 }
 
+static double median_of_three(double a, double b, double c)
+{
+    return fmax(fmin(a, b), fmin(fmax(a, b), c));
+}
+
+/* One sample of damaged bytes that still passes as data is no movement: nothing on a body
+ * turns for a single sample. After a gap the newest sample stands alone. */
+static struct vector3 rate_without_spike(struct track *track, struct vector3 rate,
+                                         double time_s)
+{
+    struct vector3 *before = track->rates_before;
+    if (!(time_s - track->newest_s <= BRACKET_MAX_S)) {
+        before[0] = rate;
+        before[1] = rate;
+    }
+    struct vector3 median = {median_of_three(rate.x, before[0].x, before[1].x),
+                             median_of_three(rate.y, before[0].y, before[1].y),
+                             median_of_three(rate.z, before[0].z, before[1].z)};
+    before[1] = before[0];
+    before[0] = rate;
+    return median;
+}
+
 static void inertial_push(struct track *track, const struct sample *sample, double time_s,
                           enum pipeline_stage stage)
 {
@@ -182,17 +205,18 @@ static void inertial_push(struct track *track, const struct sample *sample, doub
     if (!track->heading_known) {
         heading_begin(track);
     }
+    struct vector3 rate = orientation_rate(&track->orientation, &inertial);
     struct track_state state = {
         .time_s = time_s,
         .orientation = orientation_get(&track->orientation),
-        .rate_rad_s = orientation_rate(&track->orientation, &inertial),
+        .rate_rad_s = rate_without_spike(track, rate, time_s),
         .flex_rad = (double)NAN,
         .tilt_error_rad = orientation_tilt_error_rad(&track->orientation),
         .heading_error_rad = orientation_heading_error_rad(&track->orientation),
     };
     track->newest_s = time_s;
     history_append(track, &state);
-    stage_update(track, state.rate_rad_s, stage);
+    stage_update(track, rate, stage);
 }
 
 static void flex_push(struct track *track, const struct sample *sample, double time_s)

@@ -16,8 +16,8 @@ enum {
 struct track_state {
     double time_s;
     struct quaternion orientation; /* sensor to earth, heading free */
-    struct vector3 rate_rad_s;     /* sensor frame, freed of bias */
-    double flex_rad;               /* NaN unless it is a calibrated strip */
+    struct vector3 rate_rad_s; /* sensor frame, freed of bias; median of three samples */
+    double flex_rad;           /* NaN unless it is a calibrated strip */
     double tilt_error_rad;
     double heading_error_rad;
 };
@@ -46,6 +46,7 @@ struct track {
     bool heading_known;
     bool has_heading_before;
     struct inertial newest;
+    struct vector3 rates_before[2]; /* of the two samples before, newest first */
     double
         newest_s; /* session time of the newest usable sample; -infinity before the first */
     double even_s;

@@ -54,6 +54,11 @@ struct runner_zone *runner_zone(struct runner *runner)
     return &runner->zones[runner->view.stretch][runner->view.part][runner->view.side];
 }
 
+bool runner_is_recorded(const struct runner *runner)
+{
+    return runner->settings.onset_timeout_s > 0.0;
+}
+
 bool runner_has_lasted(double since_s, double now_s, double time_s)
 {
     return now_s - since_s >= time_s - TIME_EPSILON_S; /* false for NaN: no run */

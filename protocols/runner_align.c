@@ -203,9 +203,8 @@ void runner_aligned(struct runner *runner, double time_s, enum status status)
     snprintf(event->label, sizeof event->label, "%s", status ? "not aligned" : "aligned");
     snprintf(event->cause, sizeof event->cause, "%s", status ? status_text(status) : "");
     /* Nobody in recorded data will stand still once more. */
-    bool is_recorded = runner->settings.onset_timeout_s > 0.0;
-    bool may_retry =
-        runner->settings.align && !is_recorded && runner->align_retries < RETRIES_MAX;
+    bool may_retry = runner->settings.align && !runner_is_recorded(runner)
+                     && runner->align_retries < RETRIES_MAX;
     if (status && may_retry) {
         runner->align_retries++;
         step_enter(runner, 0, time_s);

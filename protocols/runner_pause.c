@@ -193,6 +193,9 @@ void runner_guard_pose(struct runner *runner, const struct pose *pose)
         return;
     }
     guard_event(runner, pose->time_s, now);
+    if (runner_is_recorded(runner)) {
+        return; /* noted: it is over, and nobody is there to be stopped */
+    }
     if (now == GUARD_STOP) {
         runner_abort(runner, pose->time_s, "moved much too fast", "guard");
     } else if (now == GUARD_CAUTION) {

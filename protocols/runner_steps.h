@@ -20,6 +20,10 @@ struct event *runner_emit(struct runner *runner, enum event_type type, double ti
 void runner_enter(struct runner *runner, enum phase phase, double time_s, const char *cause,
                   const char *actor);
 
+/* True for recorded data: nobody hears the cues, so nobody can be stopped or asked again.
+ * Only they have a limit for the onset. */
+bool runner_is_recorded(const struct runner *runner);
+
 /* Set the words for what to do and what comes next. */
 void runner_words(struct runner *runner);
 

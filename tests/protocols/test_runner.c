@@ -346,6 +346,27 @@ START_TEST(moving_rest_closes_nothing)
 
 END_TEST
 
+/* What was too fast in recorded data is noted and does not end them. */
+START_TEST(recorded_speed_is_noted_only)
+{
+    struct runner_settings settings = runner_default_settings;
+    settings.align = false;
+    settings.setup_timeout_s = 10.0;
+    settings.onset_timeout_s = 20.0;
+    struct world *world = world_create("childs_pose", &settings);
+    run_until(world, PHASE_READY, 60.0);
+    world->rate_deg_s = 200.0;
+    run_for(world, 1.0);
+    world->rate_deg_s = 0.0;
+    ck_assert_uint_eq(count_events(world, EVENT_GUARD, "stop"), 1);
+    run_until(world, PHASE_DONE, 600.0);
+    ck_assert_uint_eq(count_events(world, EVENT_PHASE, "ABORTED"), 0);
+    ck_assert_uint_eq(count_events(world, EVENT_PHASE, "PAUSED"), 0);
+    world_destroy(world);
+}
+
+END_TEST
+
 START_TEST(both_sides_run_left_then_right)
 {
     struct world *world = world_create("seated_spinal_twist", NULL);
@@ -981,6 +1002,7 @@ static Suite *suite_make(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, hold_protocol_runs_through);
     tcase_add_test(tcase, hold_event_has_true_start_and_end);
+    tcase_add_test(tcase, recorded_speed_is_noted_only);
     tcase_add_test(tcase, rests_close_the_headings);
     tcase_add_test(tcase, moving_rest_closes_nothing);
     tcase_add_test(tcase, both_sides_run_left_then_right);
