@@ -97,6 +97,7 @@ static void stretch_close(struct assembly *assembly, double time_s, bool complet
     }
     memcpy(stretch->zones, engine_runner(assembly->engine)->zones[assembly->stretch],
            sizeof stretch->zones);
+    stretch->gyro_drift_removed_rad = pipeline_heading_drift_rad(pipeline);
     stretch->end_s = time_s;
     stretch->completed = completed;
     assembly->stretch_open = false;
@@ -202,7 +203,13 @@ static enum status session_init(struct session *session, const struct header *he
     }
     memcpy(session->header_json, frame->payload, frame->size);
     enum status status = stretches_init(session, header);
-    return status ? status : sensors_init(session, header);
+    if (!status) {
+        status = sensors_init(session, header);
+    }
+    if (!status) {
+        session_protocols_adapt(session);
+    }
+    return status;
 }
 
 /* What is known about each sensor only at the end. */

@@ -498,6 +498,7 @@ enum status assessment_run(const struct assessment_settings *settings,
     assessment->lock = -1;
     assessment->keyboard = -1;
     header_complete(assessment->header);
+    header_protocols_adapt(assessment->header);
     guide_init(&assessment->guide, stdout, isatty(STDOUT_FILENO) == 1);
     status = assessment_record(assessment);
     bool has_data = false;

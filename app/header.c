@@ -219,6 +219,13 @@ static bool protocols_decode(const json_t *array, struct header *header)
     return true;
 }
 
+void header_protocols_adapt(struct header *header)
+{
+    for (unsigned index = 0; index < header->protocol_count; index++) {
+        protocol_adapt(&header->protocols[index], sensor_list_worn(&header->sensors));
+    }
+}
+
 static bool root_decode(const json_t *root, struct header *header)
 {
     header->start_utc_us = json_integer_value(json_object_get(root, "start_utc_us"));
@@ -252,6 +259,7 @@ enum status header_decode(const char *text, size_t size, struct header **out)
         status = STATUS_CORRUPT;
         header_destroy(header);
     } else {
+        header_protocols_adapt(header);
         *out = header;
     }
     json_decref(root);

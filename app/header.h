@@ -35,6 +35,10 @@ enum status header_encode(const struct header *header, char **text);
  * @return STATUS_OK; STATUS_CORRUPT after one logged line. */
 enum status header_decode(const char *text, size_t size, struct header **out);
 
+/* Fit every protocol to the sensors (protocol_adapt); once, when both are known. Done by
+ * header_decode. */
+void header_protocols_adapt(struct header *header);
+
 /* NULL is allowed. */
 void header_destroy(struct header *header);
 

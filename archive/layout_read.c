@@ -580,6 +580,7 @@ void layout_read(struct hdf5_reader *reader, const struct layout_read_settings *
     protocols_read(reader, session);
     devices_read(reader, session);
     calibration_read(reader, session);
+    session_protocols_adapt(session);
     if (settings->with_samples || settings->check_only) {
         samples_read(reader, settings, session);
     }

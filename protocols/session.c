@@ -338,3 +338,15 @@ const struct metric *session_metric_find(const struct session *session, enum met
     }
     return NULL;
 }
+
+void session_protocols_adapt(struct session *session)
+{
+    unsigned worn = 0;
+
+    for (unsigned i = 0; i < session->sensor_count; i++) {
+        worn |= 1u << session->sensors[i].role;
+    }
+    for (unsigned i = 0; i < session->stretch_count; i++) {
+        protocol_adapt(&session->stretches[i].protocol, worn);
+    }
+}

@@ -121,6 +121,10 @@ enum status session_create(struct session **out);
 /* NULL is allowed. */
 void session_destroy(struct session *session);
 
+/* Fit every protocol to the sensors of the session (protocol_adapt); once, when both are
+ * known. */
+void session_protocols_adapt(struct session *session);
+
 /* Say what a stream holds; its texts are copied.
  * @return STATUS_OK or STATUS_NO_MEMORY. */
 enum status session_stream_describe(struct session_stream *stream,

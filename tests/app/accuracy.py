@@ -290,9 +290,9 @@ def judge(case):
     length = max((abs(b - a) for a, b, *_ in holds), default=0.0)
     slow = sum(limit > HOLD_EDGE_LIMIT_S for *_, first, last in holds for limit in (first, last))
     for start, end, start_limit, end_limit in holds:
-        if abs(start) > start_limit or abs(end) > end_limit:
+        if abs(start) > start_limit + 1e-6 or abs(end) > end_limit + 1e-6:
             failures.append(f'hold edges {start:+.3f} {end:+.3f} s')
-        if abs(end - start) > max(HOLD_LENGTH_LIMIT_S, start_limit + end_limit):
+        if abs(end - start) > max(HOLD_LENGTH_LIMIT_S, start_limit + end_limit) + 1e-6:
             failures.append(f'hold length {end - start:+.3f} s')
     if missed:
         failures.append(f'{missed} true holds not found')
