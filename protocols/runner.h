@@ -28,6 +28,8 @@ struct runner_settings {
                        * (a neutral still pose is still taken) */
     bool auto_resume; /* default true: a pause for a silent sensor ends by itself after 2 s
                        * of good data, one for speed after 10 s; others need "resume" */
+    bool hypermobile; /* default false; true: no zone reaches over 80 % of the personal peak
+                       * (clinical reference 2.6) */
     int pain_start;   /* 0 .. 10 before the session; default -1: the first mark counts */
     double stall_s;   /* default 0.5 */
     double pause_s;   /* default 2.0: a stalled required sensor pauses */

@@ -12,6 +12,8 @@ static const double PERCENT_PEAK_MIN_DEG = 8.0;
 static const double SMALL_LOW_DEG = 3.0;
 static const double SMALL_HIGH_DEG = 1.0;
 static const double SMALL_HYSTERESIS_DEG = 1.5;
+/* Very flexible people stay this far under their comfortable peak (2.6). */
+static const double HYPERMOBILE_SHARE = 0.8;
 /* "Nearly there" of zones in degrees: so many hystereses under the lower limit. */
 static const double APPROACH_HYSTERESES = 2.0;
 
@@ -72,6 +74,19 @@ static const char *limits_set(const struct protocol_part *part, struct runner_zo
     return "percent of the personal peak";
 }
 
+/* The cap moves a narrow zone down whole; a wide one loses its top. */
+static const char *cap_apply(struct runner_zone *zone, const char *cause)
+{
+    double cap_deg = HYPERMOBILE_SHARE * zone->peak_deg;
+    double width_deg = zone->high_deg - zone->low_deg;
+    if (!(zone->high_deg > cap_deg)) {
+        return cause; /* also without a peak */
+    }
+    zone->high_deg = cap_deg;
+    zone->low_deg = zone->low_deg < cap_deg ? zone->low_deg : cap_deg - width_deg;
+    return "at most 80 % of the personal peak: very flexible joints";
+}
+
 void runner_zone_fix(struct runner *runner, double time_s)
 {
     const struct protocol_part *part = runner_part(runner);
@@ -79,6 +94,9 @@ void runner_zone_fix(struct runner *runner, double time_s)
     double hysteresis_deg = 0.0;
     zone->peak_deg = median(runner->practice_peaks, runner->practice_count);
     const char *cause = limits_set(part, zone, &hysteresis_deg);
+    if (runner->settings.hypermobile) {
+        cause = cap_apply(zone, cause);
+    }
     struct hold_settings settings = hold_default_settings;
     settings.zone_low_rad = zone->low_deg * RAD_PER_DEG;
     /* A little past the practised peak still counts; only "over" does not. */

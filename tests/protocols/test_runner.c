@@ -367,6 +367,32 @@ START_TEST(recorded_speed_is_noted_only)
 
 END_TEST
 
+/* 75 to 80 % of 100 deg; a low back that turns 20 deg has a zone of 4 deg under 16. */
+START_TEST(very_flexible_people_stay_under_their_peak)
+{
+    static const unsigned BACK_ONLY = 1U << ROLE_THORAX_DORSAL | 1U << ROLE_PELVIS_DORSAL;
+    struct runner_settings settings = runner_default_settings;
+    settings.align = false;
+    settings.hypermobile = true;
+    struct world *world = world_create("childs_pose", &settings);
+    run_until_counted(world, PHASE_READY, 120.0);
+    const struct event *zone = find_event(world, EVENT_ZONE, NULL, 0);
+    ck_assert_double_eq_tol(zone->value, 75.0, 0.01);
+    ck_assert_double_eq_tol(zone->value2, 80.0, 0.01);
+    world_destroy(world);
+
+    world = world_create("seated_spinal_twist", &settings);
+    protocol_adapt(&world->protocols[0], BACK_ONLY);
+    world->person.peak_deg = 20.0;
+    run_until_counted(world, PHASE_READY, 120.0);
+    zone = find_event(world, EVENT_ZONE, NULL, 0);
+    ck_assert_double_eq_tol(zone->value, 12.0, 0.01);
+    ck_assert_double_eq_tol(zone->value2, 16.0, 0.01);
+    world_destroy(world);
+}
+
+END_TEST
+
 START_TEST(both_sides_run_left_then_right)
 {
     struct world *world = world_create("seated_spinal_twist", NULL);
@@ -1003,6 +1029,7 @@ static Suite *suite_make(void)
     tcase_add_test(tcase, hold_protocol_runs_through);
     tcase_add_test(tcase, hold_event_has_true_start_and_end);
     tcase_add_test(tcase, recorded_speed_is_noted_only);
+    tcase_add_test(tcase, very_flexible_people_stay_under_their_peak);
     tcase_add_test(tcase, rests_close_the_headings);
     tcase_add_test(tcase, moving_rest_closes_nothing);
     tcase_add_test(tcase, both_sides_run_left_then_right);
