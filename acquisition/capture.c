@@ -16,7 +16,7 @@ enum {
     RECORDED_PIECE_SIZE = 16,
     INPUT_MAX = 8,
     INPUT_SIZE = 512,
-    READ_INTERVAL_DEFAULT_MS = 4,
+    READ_INTERVAL_DEFAULT_MS = 5,
     CLOSE_TRIES = 8,
     STEPS_PER_LOOK = 16 /* simulated steps between two looks at the real clock */
 };

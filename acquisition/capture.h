@@ -37,7 +37,7 @@ struct capture_settings {
     capture_open_fn *open;
     void *open_user;
     double pace; /* simulated, recorded ports: session seconds per second; 0 = flat out */
-    int read_interval_ms; /* live ports are drained this often; default 4 */
+    int read_interval_ms; /* live ports are drained this often; default 5 */
 };
 
 /* @param settings  Copied. */

@@ -1,6 +1,7 @@
 #include "analysis/pipeline.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "analysis/joint_angle.h"
@@ -399,6 +400,13 @@ static enum status worse(enum status a, enum status b)
     return a < b ? a : b;
 }
 
+/* Why a unit could not be aligned, kept with its alignment. */
+static void reason_set(struct track *track, const char *reason)
+{
+    snprintf(track->config.alignment.reason, sizeof track->config.alignment.reason, "%s",
+             reason);
+}
+
 static enum status stage_solve(struct pipeline *pipeline)
 {
     enum status worst = STATUS_OK;
@@ -409,17 +417,11 @@ static enum status stage_solve(struct pipeline *pipeline)
         }
         enum status status = track_solve(track);
         if (status == STATUS_NOT_READY) {
-            log_warning("%s: no still data in the neutral pose; stand still for 5 s and "
-                        "take it again",
-                        role_text(track->config.role));
-        } else if (status && track->config.alignment.grade == 'F') {
-            log_warning("%s: %s; turn it as the placement guide shows and take the pose "
-                        "again",
-                        role_text(track->config.role), track->config.alignment.reason);
-        } else if (status) {
-            log_warning("%s: moved in the neutral pose, or is worn upside down against "
-                        "the placement guide; check its arrow and take the pose again",
-                        role_text(track->config.role));
+            reason_set(track, "no still pose; stand still for 5 s and take it again");
+        } else if (status && track->config.alignment.grade != 'F') {
+            reason_set(track,
+                       "moved, or worn upside down; check its arrow and take the pose "
+                       "again");
         }
         worst = worse(worst, status);
     }

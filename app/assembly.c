@@ -9,6 +9,9 @@
 #include "app/event_text.h"
 #include "base/units.h"
 
+/* Length of the smoothing with the delay of poses. */
+static const double SMOOTHING_S = 0.3;
+
 enum {
     EXPECTED_MAX = RUNNER_EVENT_MAX
 };
@@ -25,6 +28,7 @@ struct assembly {
     /* Events decided by the replay that the journal has not confirmed yet. */
     char expected[EXPECTED_MAX][EVENT_TEXT_SIZE];
     unsigned expected_count;
+    double aligned_s; /* angles are kept after this */
     unsigned stretch; /* that the runner is in */
     bool stretch_open;
 };
@@ -55,7 +59,19 @@ static void sample_keep(void *user, unsigned sensor, const struct sample *sample
 static void pose_keep(void *user, const struct pose *pose)
 {
     struct assembly *assembly = user;
-    status_keep(assembly, session_pose_add(assembly->session, pose));
+    struct pose kept = *pose;
+    /* Angles mean nothing before the sensors are aligned to the body, nor while the
+     * smoothing still sees those. */
+    if (engine_runner(assembly->engine)->view.phase == PHASE_ALIGN) {
+        assembly->aligned_s = pose->time_s + SMOOTHING_S;
+    }
+    bool is_aligned = pose->time_s > assembly->aligned_s;
+    for (unsigned measure = 0; measure < MEASURE_COUNT && !is_aligned; measure++) {
+        kept.angle_rad[measure] = NAN;
+        kept.rate_rad_s[measure] = NAN;
+        kept.raw_angle_rad[measure] = NAN;
+    }
+    status_keep(assembly, session_pose_add(assembly->session, &kept));
 }
 
 static void event_keep(void *user, const struct event *event)

@@ -108,10 +108,25 @@ static void cue_send(struct assessment *assessment)
     simulation_cue(assessment->simulation, &cue);
 }
 
+/* Which sensor could not be aligned, and what to do about it. */
+static void alignment_warn(const struct assessment *assessment)
+{
+    for (unsigned index = 0; index < assessment->header->sensors.count; index++) {
+        const struct pipeline_sensor *sensor =
+            pipeline_sensor_get(engine_pipeline(assessment->engine), index);
+        if (sensor->alignment.reason[0]) {
+            log_warning("%s: %s", role_text(sensor->role), sensor->alignment.reason);
+        }
+    }
+}
+
 static void event_record(void *user, const struct event *event)
 {
     struct assessment *assessment = user;
     char text[EVENT_TEXT_SIZE];
+    if (event->type == EVENT_ALIGNMENT && strcmp(event->cause, "refused") == 0) {
+        alignment_warn(assessment);
+    }
     event_text_encode(event, text);
     /* A full disk ends the session in the capture; here there is nothing to add. */
     (void)capture_event(assessment->capture, text);
@@ -158,7 +173,7 @@ static enum status frame_handle(void *user, const struct journal_frame *frame)
         && (frame->type == JOURNAL_TICK || frame->type == JOURNAL_INPUT)) {
         guide_update(&assessment->guide, runner, time_s, clock_host_ns());
     }
-    if (runner_is_over(runner)) {
+    if (runner_is_over(runner) && !assessment->header->is_recorded) {
         if (!(assessment->over_since_s >= 0.0)) {
             assessment->over_since_s = time_s;
         }
@@ -379,7 +394,7 @@ static enum status capture_start(struct assessment *assessment)
         .open = port_open,
         .open_user = assessment,
         .pace = assessment->settings->pace,
-        .read_interval_ms = 4,
+        .read_interval_ms = 0,
     };
     enum status status = capture_create(&settings, &assessment->capture);
     for (unsigned index = 0; index < assessment->header->sensors.count && !status;

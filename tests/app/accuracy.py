@@ -29,8 +29,9 @@ RMSE_LIMIT_DEG = 1.5
 HOLD_EDGE_LIMIT_S = 0.05
 HOLD_LENGTH_LIMIT_S = 0.1
 # Where the true angle creeps over the border of the zone, a time is only as good as the angle: there
-# the limit is the time in which the angle changes by half a degree (a third of the angle's target).
-SLOW_BORDER_DEG = 0.5
+# the limit is the time in which the angle changes by part of its own target: half a degree of
+# the 1.5 deg on axes that gravity shows, one degree of the 2 deg of turns that rest on gyroscopes.
+SLOW_BORDER_DEG = {True: 0.5, False: 1.0}
 COUNTED_RANGE_DEG = 15.0
 # A cycle is one that goes up and comes back by most of the usual way.
 WHOLE_CYCLE = 0.7
@@ -236,7 +237,7 @@ class Case:
                     errors.append((np.inf, np.inf, HOLD_EDGE_LIMIT_S, HOLD_EDGE_LIMIT_S))
                     continue
                 best = min(holds, key=lambda hold: abs(hold[0] - start) + abs(hold[1] - end))
-                limits = [self.edge_limit(time_s, angle, rate, moment, borders)
+                limits = [self.edge_limit(measure, time_s, angle, rate, moment, borders)
                           for moment, borders in ((best[0], (low, high + hysteresis)),
                                                   (best[1], (low - hysteresis,
                                                              high + hysteresis)))]
@@ -248,11 +249,11 @@ class Case:
         return min(event['onset_s'] for event in self.events if text(event['type']) == 'zone'
                    and event['part'] == part and text(event['side']) == side)
 
-    @staticmethod
-    def edge_limit(time_s, angle, rate, moment, borders):
+    def edge_limit(self, measure, time_s, angle, rate, moment, borders):
+        doubt_deg = SLOW_BORDER_DEG[gravity_seen(measure, self.posture)]
         index = min(int(np.searchsorted(time_s, moment)), len(time_s) - 1)
-        at_border = min(abs(angle[index] - border) for border in borders) < SLOW_BORDER_DEG
-        slow = SLOW_BORDER_DEG / max(abs(rate[index]), 1e-3)
+        at_border = min(abs(angle[index] - border) for border in borders) < doubt_deg
+        slow = doubt_deg / max(abs(rate[index]), 1e-3)
         return max(HOLD_EDGE_LIMIT_S, slow) if at_border else HOLD_EDGE_LIMIT_S
 
     def counts(self):
