@@ -56,7 +56,7 @@ struct runner_zone *runner_zone(struct runner *runner)
 
 bool runner_is_recorded(const struct runner *runner)
 {
-    return runner->settings.onset_timeout_s > 0.0;
+    return runner->settings.setup_timeout_s > 0.0 && runner->settings.onset_timeout_s > 0.0;
 }
 
 bool runner_has_lasted(double since_s, double now_s, double time_s)

@@ -25,6 +25,9 @@ static const double MOVE_OUT_TIMEOUT_S = 20.0;
 static const double OUT_OF_ZONE_S = 5.0;
 static const double CYCLE_STILL_DEG_S = 2.0;
 static const double CYCLE_STILL_S = 8.0;
+/* Movement that is never counted as rounds ends after so many times the slowest dose. */
+static const double CYCLE_TIME_FACTOR = 3.0;
+static const double CYCLE_TIME_EXTRA_S = 30.0;
 
 static bool is_practice(const struct runner *runner)
 {
@@ -329,12 +332,19 @@ void runner_cycle_pose(struct runner *runner, const struct pose *pose)
     runner_run_update(&runner->still_since_s, is_resting, pose->time_s);
     bool has_stopped =
         runner_has_lasted(runner->still_since_s, pose->time_s, CYCLE_STILL_S);
+    const struct protocol_part *part = runner_part(runner);
+    double limit_s =
+        CYCLE_TIME_FACTOR * part->reps * part->cycle_max_s + CYCLE_TIME_EXTRA_S;
+    bool is_late = pose->time_s - runner->phase_since_s >= limit_s;
     if (has_stopped && runner->view.cycle_done < runner->view.cycle_target) {
         runner_cycle_close(runner);
     }
     if (runner->view.cycle_done >= runner->view.cycle_target) {
         runner_rest_begin(runner, pose->time_s, "all rounds done", "runner");
-    } else if (has_stopped) {
-        runner_rest_begin(runner, pose->time_s, "stopped before the last round", "runner");
+    } else if (has_stopped || is_late) {
+        runner_rest_begin(runner, pose->time_s,
+                          is_late ? "rounds not done in time"
+                                  : "stopped before the last round",
+                          "runner");
     }
 }

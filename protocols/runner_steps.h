@@ -21,7 +21,7 @@ void runner_enter(struct runner *runner, enum phase phase, double time_s, const 
                   const char *actor);
 
 /* True for recorded data: nobody hears the cues, so nobody can be stopped or asked again.
- * Only they have a limit for the onset. */
+ * Only they have limits for the start posture and the onset. */
 bool runner_is_recorded(const struct runner *runner);
 
 /* Set the words for what to do and what comes next. */

@@ -393,6 +393,24 @@ START_TEST(very_flexible_people_stay_under_their_peak)
 
 END_TEST
 
+/* 3 * 12 * 8 s and 30 s after the begin of cat-cow: who then still moves, ever so often but
+ * never a countable round (a cycle of 30 s is none), has done what could be done. */
+START_TEST(endless_cycles_end)
+{
+    struct world *world = world_create("cat_cow", NULL);
+    world->person.cycle_s = 30.0;
+    run_until(world, PHASE_CYCLE, 60.0);
+    double began_s = world->time_s;
+    run_until(world, PHASE_REST, 400.0);
+    ck_assert_double_eq_tol(world->time_s - began_s, 318.0, 0.1);
+    ck_assert_str_eq(find_event(world, EVENT_PHASE, "REST", 0)->cause,
+                     "rounds not done in time");
+    run_until(world, PHASE_DONE, 60.0);
+    world_destroy(world);
+}
+
+END_TEST
+
 START_TEST(both_sides_run_left_then_right)
 {
     struct world *world = world_create("seated_spinal_twist", NULL);
@@ -1030,6 +1048,7 @@ static Suite *suite_make(void)
     tcase_add_test(tcase, hold_event_has_true_start_and_end);
     tcase_add_test(tcase, recorded_speed_is_noted_only);
     tcase_add_test(tcase, very_flexible_people_stay_under_their_peak);
+    tcase_add_test(tcase, endless_cycles_end);
     tcase_add_test(tcase, rests_close_the_headings);
     tcase_add_test(tcase, moving_rest_closes_nothing);
     tcase_add_test(tcase, both_sides_run_left_then_right);
