@@ -59,8 +59,12 @@ static void finding_add(struct finding *finding, char grade, const char *format,
     const size_t used = strlen(finding->reason);
 
     if (used + strlen(text) + sizeof "; " <= sizeof finding->reason) {
-        snprintf(finding->reason + used, sizeof finding->reason - used, "%s%s",
-                 used > 0 ? "; " : "", text);
+        char *end = finding->reason + used;
+        if (used > 0) {
+            memcpy(end, "; ", 2);
+            end += 2;
+        }
+        memcpy(end, text, strlen(text) + 1);
     }
 }
 
