@@ -26,6 +26,9 @@ struct engine {
 static const double RECORDED_ONSET_TIMEOUT_S = 20.0;
 static const double RECORDED_SETUP_TIMEOUT_S = 10.0;
 
+/* A simulated person that does not move any more would be waited for at full speed. */
+static const double SIMULATED_ONSET_TIMEOUT_S = 120.0;
+
 static enum stream_kind role_stream_kind(enum role role)
 {
     return role_is_flex(role) ? STREAM_ANALOG : STREAM_INERTIAL;
@@ -125,9 +128,12 @@ static enum status runner_prepare(struct engine *engine)
     settings.worn = sensor_list_worn(&header->sensors);
     settings.align = header->align;
     settings.pain_start = header->screening.pain_now;
+    settings.hypermobile = header->screening.hypermobile;
     if (header->is_recorded) {
         settings.setup_timeout_s = RECORDED_SETUP_TIMEOUT_S;
         settings.onset_timeout_s = RECORDED_ONSET_TIMEOUT_S;
+    } else if (header_is_simulated(header)) {
+        settings.onset_timeout_s = SIMULATED_ONSET_TIMEOUT_S;
     }
     return runner_init(&engine->runner, &settings);
 }

@@ -226,6 +226,17 @@ void header_protocols_adapt(struct header *header)
     }
 }
 
+bool header_is_simulated(const struct header *header)
+{
+    const char *patient = NULL;
+    for (unsigned index = 0; index < header->sensors.count; index++) {
+        if (sensor_entry_is_simulated(&header->sensors.entries[index], &patient)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool root_decode(const json_t *root, struct header *header)
 {
     header->start_utc_us = json_integer_value(json_object_get(root, "start_utc_us"));

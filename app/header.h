@@ -39,6 +39,9 @@ enum status header_decode(const char *text, size_t size, struct header **out);
  * header_decode. */
 void header_protocols_adapt(struct header *header);
 
+/* Whether any sensor is a simulated one. */
+bool header_is_simulated(const struct header *header);
+
 /* NULL is allowed. */
 void header_destroy(struct header *header);
 

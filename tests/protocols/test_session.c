@@ -146,6 +146,7 @@ static struct protocol_part part_make(const char *id, enum protocol_part_kind ki
 static void protocol_add(struct session *session, const char *id)
 {
     struct session_stretch *stretch = &session->stretches[session->stretch_count++];
+    stretch->start_s = 0.0;
 
     snprintf(stretch->protocol.id, sizeof stretch->protocol.id, "%s", id);
     for (int i = 0; i < MEASURE_COUNT; i++) {
