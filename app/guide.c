@@ -143,7 +143,8 @@ static bool view_is_new(const struct guide *guide, const struct runner_view *vie
 {
     return !guide->started || guide->phase != view->phase || guide->stretch != view->stretch
            || guide->part != view->part || guide->repetition != view->repetition
-           || guide->practice != view->practice || guide->side != view->side;
+           || guide->practice != view->practice || guide->side != view->side
+           || (view->cue && strncmp(guide->cue, view->cue, sizeof guide->cue - 1) != 0);
 }
 
 static void line_write(struct guide *guide, const struct runner *runner, double time_s)

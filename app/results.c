@@ -20,6 +20,10 @@ static void value_text(const struct metric *metric, char text[64])
     if (strcmp(unit, "1") == 0) {
         unit = "";
     }
+    if (strcmp(unit, "") == 0 && metric->uncertainty == 0.0) {
+        snprintf(text, 64, "%6.0f", metric->value); /* a count */
+        return;
+    }
     if (isfinite(metric->uncertainty)) {
         snprintf(text, 64, "%8.1f +- %-5.1f %s", metric->value, metric->uncertainty, unit);
     } else {
