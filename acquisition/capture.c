@@ -205,8 +205,11 @@ static void stop_send(struct port *port)
     if (!driver->command_stop || !port->transport || !port->transport->ops->write) {
         return;
     }
-    port->command_size = driver->command_stop(&port->device->context, port->command);
-    if (port->command_size > 0) {
+    for (unsigned i = 0; i < DRIVER_STOP_MAX; i++) {
+        port->command_size = driver->command_stop(&port->device->context, port->command);
+        if (port->command_size == 0) {
+            return;
+        }
         pending_send(port);
     }
 }

@@ -273,6 +273,11 @@ static void frame_take(struct device *device, const uint8_t *frame, size_t size,
     assert(count <= DRIVER_SAMPLE_MAX);
     device->counters.frame_count++;
     device->tick_s = driver_tick_s(device->driver, &device->context);
+    double rate_hz = driver_rate_hz(device->driver, &device->context);
+    if (rate_hz > 0.0) {
+        device->rate_hz = rate_hz;
+        device->is_rate_known = true;
+    }
     for (int i = 0; i < count; i++) {
         if (sample_finish(device, &samples[i], host_ns) && emit) {
             emit(user, &samples[i]);
@@ -359,7 +364,7 @@ void device_interrupt(struct device *device)
     for (unsigned i = 0; i < STREAM_MAX; i++) {
         device->clocks[i].is_resumed = true;
     }
-    memset(&device->context, 0, sizeof device->context);
+    memset(device->context.memory, 0, sizeof device->context.memory);
     /* Cannot fail: the same settings were accepted before. */
     enum status status = device->driver->init(&device->context, &device->settings);
     assert(status == STATUS_OK);

@@ -1,5 +1,5 @@
-/* What wire formats share: little-endian readers, byte un-stuffing, and numbers in text
- * read the same in every locale. Pure; any thread. */
+/* What wire formats share: readers of numbers, checksums, byte un-stuffing, and numbers in
+ * text read the same in every locale. Pure; any thread. */
 #ifndef LIMBER_ACQUISITION_FRAMING_H
 #define LIMBER_ACQUISITION_FRAMING_H
 
@@ -7,8 +7,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+uint16_t framing_u16(const uint8_t bytes[2]);
+int16_t framing_i16(const uint8_t bytes[2]);
+uint32_t framing_u32(const uint8_t bytes[4]);
 uint64_t framing_u64(const uint8_t bytes[8]);
 float framing_f32(const uint8_t bytes[4]);
+
+/* The same with the highest byte first. */
+uint16_t framing_u16_be(const uint8_t bytes[2]);
+uint32_t framing_u32_be(const uint8_t bytes[4]);
+uint64_t framing_u64_be(const uint8_t bytes[8]);
+float framing_f32_be(const uint8_t bytes[4]);
+double framing_f64_be(const uint8_t bytes[8]);
+
+/* Sum of the bytes, mod 256. */
+uint8_t framing_sum8(const uint8_t *bytes, size_t size);
+
+/* CRC-16 with polynomial 1021, initial 0, not reflected ("123456789" gives 31C3). */
+uint16_t framing_crc16(const uint8_t *bytes, size_t size);
+
+/* Fletcher's two running sums mod 256 (Fletcher 1982); first sum in the high byte. */
+uint16_t framing_fletcher8(const uint8_t *bytes, size_t size);
 
 /* Undo SLIP-like stuffing: escape + code -> original byte.
  * @param out   Room for size bytes; must not overlap bytes.

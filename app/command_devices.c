@@ -24,6 +24,12 @@ static const char HELP[] = "usage: limber devices [--json]\n"
                            "\n"
                            "example: limber devices --json\n";
 
+static bool id_matches(const struct usb_id *id, const struct serial_port_info *port)
+{
+    return id->vendor_id == port->vendor_id
+           && (id->product_id == 0 || id->product_id == port->product_id);
+}
+
 /* Driver that the USB number of a port fits, or NULL. */
 static const struct driver *driver_match(const struct serial_port_info *port)
 {
@@ -31,9 +37,10 @@ static const struct driver *driver_match(const struct serial_port_info *port)
     const struct driver *const *drivers = driver_list(&count);
     for (size_t index = 0; index < count; index++) {
         const struct driver *driver = drivers[index];
-        if (driver->vendor_id != 0 && driver->vendor_id == port->vendor_id
-            && (driver->product_id == 0 || driver->product_id == port->product_id)) {
-            return driver;
+        for (unsigned i = 0; i < driver->usb_id_count; i++) {
+            if (!driver->usb_ids[i].is_adapter && id_matches(&driver->usb_ids[i], port)) {
+                return driver;
+            }
         }
     }
     return NULL;

@@ -180,6 +180,7 @@ static const char *const STREAM_KIND_TEXTS[] = {
     [STREAM_HIGH_G] = "high_g",     [STREAM_ORIENTATION] = "orientation",
     [STREAM_ANALOG] = "analog",     [STREAM_TEMPERATURE] = "temperature",
     [STREAM_BATTERY] = "battery",   [STREAM_STATUS] = "status",
+    [STREAM_MARKER] = "marker",
 };
 
 enum {

@@ -21,7 +21,8 @@ enum stream_kind {
     STREAM_ANALOG,      /* flex strips: raw counts, volts or degrees, as the stream says */
     STREAM_TEMPERATURE, /* degC */
     STREAM_BATTERY,     /* first channel percent */
-    STREAM_STATUS       /* anything else worth keeping */
+    STREAM_STATUS,      /* anything else worth keeping */
+    STREAM_MARKER       /* first channel 1 while a button is pressed: a person's mark */
 };
 
 /* Facts about a sample that its user must know; bits combine. */
@@ -31,7 +32,8 @@ enum sample_flag {
     SAMPLE_UNCALIBRATED = 1 << 2, /* the device said so, or gives raw counts */
     SAMPLE_LOW_BATTERY = 1 << 3,
     SAMPLE_CLOCK_RESTARTED =
-        1 << 4 /* device ticks jumped backwards: the device restarted */
+        1 << 4,             /* device ticks jumped backwards: the device restarted */
+    SAMPLE_DERIVED = 1 << 5 /* the driver computed channels from others of the device */
 };
 
 struct stream_info {

@@ -463,7 +463,7 @@ static size_t firmata_command_next(struct driver_context *context, int64_t now_n
 
 static size_t firmata_command_stop(struct driver_context *context, uint8_t *bytes)
 {
-    const struct firmata *firmata = firmata_of(context);
+    struct firmata *firmata = firmata_of(context);
     size_t size = 0;
     if (firmata->step != STEP_DONE) {
         return 0;
@@ -474,6 +474,7 @@ static size_t firmata_command_stop(struct driver_context *context, uint8_t *byte
         bytes[size++] = 0;
     }
     bytes[size++] = SYSTEM_RESET;
+    firmata->step = STEP_INTERVAL;
     return size;
 }
 
@@ -514,6 +515,9 @@ static const char *firmata_notice_get(const struct driver_context *context, unsi
     return firmata->notice;
 }
 
+static const struct usb_id USB_IDS[] = {
+    {0x2341, 0, false}, {0x1A86, 0x7523, true}, {0x0403, 0x6001, true}};
+
 extern const struct driver driver_arduino_firmata;
 
 const struct driver driver_arduino_firmata = {
@@ -524,7 +528,10 @@ const struct driver driver_arduino_firmata = {
     .frame_max = FRAME_MAX,
     .baud = 57600,
     .rate_hz = 100.0,
-    .vendor_id = 0x2341,
+    .usb_ids = USB_IDS,
+    .usb_id_count = sizeof USB_IDS / sizeof USB_IDS[0],
+    .question = QUESTIONS,
+    .question_size = sizeof QUESTIONS,
     .init = firmata_init,
     .frame_next = firmata_frame_next,
     .decode = firmata_decode,

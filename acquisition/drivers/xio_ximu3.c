@@ -721,6 +721,11 @@ static const char *ximu3_notice_get(const struct driver_context *context, unsign
     return ximu3->notice;
 }
 
+/* The chip maker's example number: other devices bear it too, so only an answer proves it.
+ */
+static const struct usb_id USB_IDS[] = {{0x04D8, 0x0057, false}};
+static const uint8_t QUESTION[] = "{\"ping\":null}\n";
+
 extern const struct driver driver_xio_ximu3;
 
 const struct driver driver_xio_ximu3 = {
@@ -732,8 +737,10 @@ const struct driver driver_xio_ximu3 = {
     .baud = 115200,
     .rate_hz = 100.0,
     .tick_s = 1e-6,
-    .vendor_id = 0x04D8,
-    .product_id = 0x0057,
+    .usb_ids = USB_IDS,
+    .usb_id_count = sizeof USB_IDS / sizeof USB_IDS[0],
+    .question = QUESTION,
+    .question_size = sizeof QUESTION - 1,
     .init = ximu3_init,
     .frame_next = ximu3_frame_next,
     .decode = ximu3_decode,

@@ -102,7 +102,11 @@ static size_t tiny_command_next(struct driver_context *context, int64_t now_ns,
 
 static size_t tiny_command_stop(struct driver_context *context, uint8_t *bytes)
 {
-    (void)context;
+    uint8_t *is_told = context->kept;
+    if (*is_told) {
+        return 0;
+    }
+    *is_told = 1;
     memcpy(bytes, "halt\n", 5);
     return 5;
 }
