@@ -1,0 +1,128 @@
+#include "tests/support/rig_device.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/units.h"
+
+static const double SWING_RAD = 30.0 * RAD_PER_DEG;
+static const double SWING_HZ = 0.2;
+
+void rig_device_reading(uint64_t time_us, struct device_reading *reading)
+{
+    double phase = 2.0 * PI_RAD * SWING_HZ * (double)time_us * 1e-6;
+    double angle_rad = SWING_RAD * sin(phase);
+    memset(reading, 0, sizeof *reading);
+    reading->gyro_deg_s[0] = SWING_RAD * cos(phase) * 2.0 * PI_RAD * SWING_HZ * DEG_PER_RAD;
+    reading->accel_g[1] = sin(angle_rad);
+    reading->accel_g[2] = cos(angle_rad);
+    /* Field of middle Europe: 20 uT north, 44 uT down. */
+    reading->field_ut[1] = 20.0 * cos(angle_rad) - 44.0 * sin(angle_rad);
+    reading->field_ut[2] = -20.0 * sin(angle_rad) - 44.0 * cos(angle_rad);
+    reading->orientation.w = cos(angle_rad / 2.0);
+    reading->orientation.x = sin(angle_rad / 2.0);
+    for (unsigned i = 0; i < DEVICE_MODEL_ANALOG_COUNT; i++) {
+        reading->analog_share[i] = 0.5 + 0.3 * sin(phase + 0.1 * i);
+    }
+    reading->temperature_deg_c = 31.5;
+    reading->battery_percent = 85.0;
+}
+
+bool rig_queue_put(struct rig_queue *queue, const uint8_t *bytes, size_t size)
+{
+    unsigned capacity = sizeof queue->sizes / sizeof queue->sizes[0];
+    if (queue->count == capacity || queue->used + size > sizeof queue->bytes) {
+        return false;
+    }
+    memcpy(queue->bytes + queue->used, bytes, size);
+    queue->used += size;
+    queue->sizes[(queue->first + queue->count++) % capacity] = size;
+    return true;
+}
+
+size_t rig_queue_take(struct rig_queue *queue, uint8_t *bytes, size_t capacity)
+{
+    if (queue->count == 0) {
+        return 0;
+    }
+    size_t size = queue->sizes[queue->first];
+    queue->first = (queue->first + 1) % (sizeof queue->sizes / sizeof queue->sizes[0]);
+    queue->count--;
+    size_t given = size < capacity ? size : capacity;
+    memcpy(bytes, queue->bytes, given);
+    queue->used -= size;
+    memmove(queue->bytes, queue->bytes + size, queue->used);
+    return given;
+}
+
+void rig_queue_clear(struct rig_queue *queue)
+{
+    queue->first = 0;
+    queue->count = 0;
+    queue->used = 0;
+}
+
+bool rig_device_init(struct rig_device *device, const char *driver, double rate_hz,
+                     uint32_t serial)
+{
+    memset(device, 0, sizeof *device);
+    device->model.type = device_model_find(driver);
+    if (!device->model.type) {
+        return false;
+    }
+    device->rate_hz = rate_hz;
+    device->model.type->init(&device->model, rate_hz, serial);
+    return true;
+}
+
+void rig_device_open(struct rig_device *device)
+{
+    uint8_t bytes[DEVICE_MODEL_OUT_MAX];
+    if (device->model.type->open) {
+        size_t size = device->model.type->open(&device->model, device->now_us, bytes);
+        rig_queue_put(&device->replies, bytes, size);
+    }
+}
+
+static uint64_t period_us(const struct rig_device *device)
+{
+    const struct device_model_type *type = device->model.type;
+    double period_s = 1.0 / (device->rate_hz > 0.0 ? device->rate_hz : type->rate_hz);
+    if (device->rate_hz <= 0.0 && type->period_s) {
+        period_s = type->period_s(&device->model);
+    }
+    uint64_t period = (uint64_t)llround(period_s * 1e6);
+    return period > 0 ? period : 1;
+}
+
+void rig_device_advance(struct rig_device *device, uint64_t now_us)
+{
+    uint8_t bytes[DEVICE_MODEL_OUT_MAX];
+    while (device->next_us <= now_us) {
+        struct device_reading reading;
+        device->now_us = device->next_us;
+        rig_device_reading(device->next_us, &reading);
+        size_t size =
+            device->model.type->sample(&device->model, device->next_us, &reading, bytes);
+        if (size > 0 && rig_queue_put(&device->samples, bytes, size)) {
+            device->sent_count++;
+        } else if (size > 0) {
+            device->lost_count++;
+        }
+        device->next_us += period_us(device);
+    }
+    device->now_us = now_us;
+}
+
+void rig_device_hear(struct rig_device *device, const uint8_t *bytes, size_t size)
+{
+    uint8_t reply[DEVICE_MODEL_OUT_MAX];
+    if (!device->model.type->hear) {
+        return;
+    }
+    size_t reply_size =
+        device->model.type->hear(&device->model, device->now_us, bytes, size, reply);
+    if (reply_size > 0) {
+        rig_queue_put(&device->replies, reply, reply_size);
+    }
+}
