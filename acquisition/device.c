@@ -260,29 +260,37 @@ static bool sample_finish(struct device *device, struct sample *sample, int64_t 
     return true;
 }
 
-static void frame_take(struct device *device, const uint8_t *frame, size_t size,
-                       int64_t host_ns, device_sample_fn *emit, void *user)
+/* The device itself may say the rate and the unit of its clock. */
+static void rates_update(struct device *device)
 {
-    struct sample samples[DRIVER_SAMPLE_MAX];
-    memset(samples, 0, sizeof samples);
-    int count = device->driver->decode(&device->context, frame, size, samples);
-    if (count < 0) {
-        device->counters.bad_count++;
-        return;
-    }
-    assert(count <= DRIVER_SAMPLE_MAX);
-    device->counters.frame_count++;
     device->tick_s = driver_tick_s(device->driver, &device->context);
     double rate_hz = driver_rate_hz(device->driver, &device->context);
     if (rate_hz > 0.0) {
         device->rate_hz = rate_hz;
         device->is_rate_known = true;
     }
+}
+
+static void frame_take(struct device *device, const uint8_t *frame, size_t size,
+                       int64_t host_ns, device_sample_fn *emit, void *user)
+{
+    struct sample *samples = device->samples;
+    int count = device->driver->decode(&device->context, frame, size, samples);
+    if (count < 0) {
+        device->counters.bad_count++;
+        memset(samples, 0, sizeof device->samples);
+        return;
+    }
+    assert(count <= DRIVER_SAMPLE_MAX);
+    device->counters.frame_count++;
+    rates_update(device);
     for (int i = 0; i < count; i++) {
         if (sample_finish(device, &samples[i], host_ns) && emit) {
             emit(user, &samples[i]);
         }
     }
+    /* Cleared after use: the few that were used, not all for each frame. */
+    memset(samples, 0, (size_t)count * sizeof samples[0]);
 }
 
 /* Take all frames at the front.

@@ -53,6 +53,7 @@ struct device {
     double tick_s;                    /* 0 = no clock */
     uint8_t buffer[DRIVER_FRAME_MAX]; /* bytes of a frame that is not complete */
     size_t buffer_size;
+    struct sample samples[DRIVER_SAMPLE_MAX]; /* of the frame in hand; all zero between */
     struct device_clock clocks[STREAM_MAX];
     bool is_rate_known;
     uint64_t first_ticks; /* of the run of the clock that base_ns belongs to */

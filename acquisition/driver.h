@@ -81,7 +81,8 @@ struct driver {
     /* Decode one frame found by frame_next. Fills device_ticks (unwrapped), stream,
      * channel_count, values, flags and, where the device counts, sequence; the caller adds
      * host_ns, gap flags and counters.
-     * @param samples  Out: room for DRIVER_SAMPLE_MAX.
+     * @param samples  Out: room for DRIVER_SAMPLE_MAX, all zero; those beyond the count stay
+     * so, unless -1 is returned.
      * @return Count of samples; 0 is normal (acknowledgements, text); -1 = the frame is
      * damaged: it is counted as bad and gives nothing. */
     int (*decode)(struct driver_context *context, const uint8_t *frame, size_t frame_size,

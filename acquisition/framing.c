@@ -14,68 +14,6 @@ enum {
     FIELD_MAX = 64      /* longest number looked at */
 };
 
-uint16_t framing_u16(const uint8_t bytes[2])
-{
-    return (uint16_t)(bytes[0] | bytes[1] << 8);
-}
-
-int16_t framing_i16(const uint8_t bytes[2])
-{
-    return (int16_t)framing_u16(bytes);
-}
-
-uint32_t framing_u32(const uint8_t bytes[4])
-{
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16
-           | (uint32_t)bytes[3] << 24;
-}
-
-uint64_t framing_u64(const uint8_t bytes[8])
-{
-    return (uint64_t)framing_u32(bytes) | (uint64_t)framing_u32(bytes + 4) << 32;
-}
-
-uint16_t framing_u16_be(const uint8_t bytes[2])
-{
-    return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
-uint32_t framing_u32_be(const uint8_t bytes[4])
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8
-           | (uint32_t)bytes[3];
-}
-
-uint64_t framing_u64_be(const uint8_t bytes[8])
-{
-    return (uint64_t)framing_u32_be(bytes) << 32 | (uint64_t)framing_u32_be(bytes + 4);
-}
-
-static float f32_of(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-float framing_f32(const uint8_t bytes[4])
-{
-    return f32_of(framing_u32(bytes));
-}
-
-float framing_f32_be(const uint8_t bytes[4])
-{
-    return f32_of(framing_u32_be(bytes));
-}
-
-double framing_f64_be(const uint8_t bytes[8])
-{
-    uint64_t bits = framing_u64_be(bytes);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 uint8_t framing_sum8(const uint8_t *bytes, size_t size)
 {
     unsigned sum = 0;

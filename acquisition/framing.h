@@ -6,19 +6,72 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
-uint16_t framing_u16(const uint8_t bytes[2]);
-int16_t framing_i16(const uint8_t bytes[2]);
-uint32_t framing_u32(const uint8_t bytes[4]);
-uint64_t framing_u64(const uint8_t bytes[8]);
-float framing_f32(const uint8_t bytes[4]);
+/* Readers of numbers, lowest byte first; in the header because every decoder lives in them.
+ */
+static inline uint16_t framing_u16(const uint8_t bytes[2])
+{
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
+}
+
+static inline int16_t framing_i16(const uint8_t bytes[2])
+{
+    return (int16_t)framing_u16(bytes);
+}
+
+static inline uint32_t framing_u32(const uint8_t bytes[4])
+{
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16
+           | (uint32_t)bytes[3] << 24;
+}
+
+static inline uint64_t framing_u64(const uint8_t bytes[8])
+{
+    return (uint64_t)framing_u32(bytes) | (uint64_t)framing_u32(bytes + 4) << 32;
+}
+
+static inline float framing_f32_of(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline float framing_f32(const uint8_t bytes[4])
+{
+    return framing_f32_of(framing_u32(bytes));
+}
 
 /* The same with the highest byte first. */
-uint16_t framing_u16_be(const uint8_t bytes[2]);
-uint32_t framing_u32_be(const uint8_t bytes[4]);
-uint64_t framing_u64_be(const uint8_t bytes[8]);
-float framing_f32_be(const uint8_t bytes[4]);
-double framing_f64_be(const uint8_t bytes[8]);
+static inline uint16_t framing_u16_be(const uint8_t bytes[2])
+{
+    return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+static inline uint32_t framing_u32_be(const uint8_t bytes[4])
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8
+           | (uint32_t)bytes[3];
+}
+
+static inline uint64_t framing_u64_be(const uint8_t bytes[8])
+{
+    return (uint64_t)framing_u32_be(bytes) << 32 | (uint64_t)framing_u32_be(bytes + 4);
+}
+
+static inline float framing_f32_be(const uint8_t bytes[4])
+{
+    return framing_f32_of(framing_u32_be(bytes));
+}
+
+static inline double framing_f64_be(const uint8_t bytes[8])
+{
+    uint64_t bits = framing_u64_be(bytes);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
 
 /* Sum of the bytes, mod 256. */
 uint8_t framing_sum8(const uint8_t *bytes, size_t size);

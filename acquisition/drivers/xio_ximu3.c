@@ -356,7 +356,6 @@ static bool sample_fill(const struct message *message, uint64_t ticks, const flo
     if (!is_in_limits(message, values)) {
         return false;
     }
-    memset(sample, 0, sizeof *sample);
     sample->device_ticks = ticks;
     sample->stream = (uint8_t)message->stream;
     sample->channel_count = (uint8_t)message->value_count;
@@ -416,7 +415,6 @@ static int serial_decode(const struct parsed *parsed, struct sample *samples)
         return 0;
     }
     struct sample *sample = &samples[0];
-    memset(sample, 0, sizeof *sample);
     sample->device_ticks = parsed->ticks;
     sample->stream = SERIAL_ACCESSORY;
     sample->channel_count = (uint8_t)capacity;
@@ -601,16 +599,32 @@ static bool is_start(const uint8_t *bytes, size_t size)
     return (bytes[0] & BINARY_BIT) || (size > 1 && bytes[1] == ',');
 }
 
+static size_t escape_count(const uint8_t *bytes, size_t size)
+{
+    size_t count = 0;
+    const uint8_t *end = bytes + size;
+    const uint8_t *next = bytes;
+    while ((next = memchr(next, STUFFING.escape, (size_t)(end - next))) != NULL) {
+        next++;
+        count++;
+    }
+    return count;
+}
+
+static bool is_plain_text(const uint8_t *bytes, size_t size)
+{
+    for (size_t index = HEAD_SIZE; index < size; index++) {
+        if (bytes[index] >= BINARY_BIT) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool is_binary_whole(const struct message *message, const uint8_t *bytes,
                             size_t size)
 {
-    size_t escape_count = 0;
-    bool is_plain_text = true;
-    for (size_t index = 1; index < size; index++) {
-        escape_count += bytes[index] == STUFFING.escape;
-        is_plain_text = is_plain_text && (index < HEAD_SIZE || bytes[index] < BINARY_BIT);
-    }
-    size_t used = escape_count + HEAD_SIZE + 1;
+    size_t used = escape_count(bytes + 1, size - 1) + HEAD_SIZE + 1;
     if (size < used) {
         return false;
     }
@@ -618,9 +632,12 @@ static bool is_binary_whole(const struct message *message, const uint8_t *bytes,
         && is_value_count(message, (size - used) / 4)) {
         return true;
     }
-    return message->content == CONTENT_SERIAL
-           || (!is_number_message(message) && is_plain_text)
-           || (message->content == CONTENT_MAYBE_TEXT && is_plain_text);
+    if (message->content == CONTENT_SERIAL) {
+        return true;
+    }
+    bool may_be_text =
+        !is_number_message(message) || message->content == CONTENT_MAYBE_TEXT;
+    return may_be_text && is_plain_text(bytes, size);
 }
 
 /* Looks as one message does from end to end; decode looks closer. */
