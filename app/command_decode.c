@@ -13,7 +13,9 @@
 
 #include "acquisition/device.h"
 #include "app/command.h"
+#include "app/hex_text.h"
 #include "app/options.h"
+#include "base/decimal.h"
 #include "base/log.h"
 
 static const char HELP[] =
@@ -27,6 +29,8 @@ static const char HELP[] =
     "  -o, --output CSV  where the table goes; default standard output\n"
     "  --columns LIST    text driver: profile, or names of the columns, in order\n"
     "  --rate HZ         nominal rate; default the driver's, or what the clock shows\n"
+    "  --hex             FILE holds the bytes as hex digits; names and # comments are\n"
+    "                    left out\n"
     "  --json            print the counters as JSON; the table only where -o says\n"
     "  --help            print this\n"
     "\n"
@@ -34,7 +38,9 @@ static const char HELP[] =
     "example: limber decode --driver text --columns time_ms,analog_0_count knee.txt\n";
 
 enum {
-    OUTPUT_BUFFER_SIZE = 1 << 18
+    OUTPUT_BUFFER_SIZE = 1 << 18,
+    /* Name, time, ticks, sequence, flags; commas of all columns; numbers of one stream. */
+    ROW_SIZE = 256 + STREAM_MAX * SAMPLE_CHANNEL_MAX + SAMPLE_CHANNEL_MAX * DECIMAL_SIZE_MAX
 };
 
 struct decode_options {
@@ -43,11 +49,13 @@ struct decode_options {
     const char *output; /* NULL = standard output */
     struct driver_settings settings;
     bool is_json;
+    bool is_hex;
 };
 
 struct captured {
-    uint8_t *bytes;
+    uint8_t *bytes; /* private to the process: may be written */
     size_t size;
+    size_t mapped_size;
 };
 
 /* One decoding of all bytes. */
@@ -59,7 +67,6 @@ struct decode {
     unsigned column_count;
     bool has_first;
     uint64_t first_ticks;
-    char empty[STREAM_MAX * SAMPLE_CHANNEL_MAX]; /* commas */
 };
 
 /* ---- the table ---- */
@@ -77,7 +84,6 @@ static void table_head_write(struct decode *decode)
         }
     }
     fputs(",flags\n", decode->table);
-    memset(decode->empty, ',', sizeof decode->empty);
 }
 
 /* Seconds since the first sample, on the device's own clock where it has one. */
@@ -97,26 +103,42 @@ static double sample_time_s(struct decode *decode, const struct sample *sample)
     return (is_before ? -1.0 : 1.0) * (double)ticks * tick_s;
 }
 
+static size_t row_head_write(struct decode *decode, const struct sample *sample,
+                             const char *stream, char *row)
+{
+    size_t size = strlen(stream);
+    memcpy(row, stream, size);
+    row[size++] = ',';
+    size += decimal_micro(sample_time_s(decode, sample), row + size);
+    row[size++] = ',';
+    size += decimal_count(sample->device_ticks, row + size);
+    row[size++] = ',';
+    return size + decimal_count(sample->sequence, row + size);
+}
+
 static void sample_write(struct decode *decode, const struct sample *sample)
 {
     unsigned stream_count = 0;
     const struct stream_info *streams = device_streams(&decode->device, &stream_count);
     const struct stream_info *stream = &streams[sample->stream];
-    FILE *table = decode->table;
-    fprintf(table, "%s,%.6f,%llu,%lu", stream->name, sample_time_s(decode, sample),
-            (unsigned long long)sample->device_ticks, (unsigned long)sample->sequence);
+    char row[ROW_SIZE];
+    size_t size = row_head_write(decode, sample, stream->name, row);
     unsigned first = decode->first_columns[sample->stream];
-    fwrite(decode->empty, 1, first, table);
+    memset(row + size, ',', first);
+    size += first;
     for (unsigned channel = 0; channel < stream->channel_count; channel++) {
-        bool is_there = channel < sample->channel_count && !isnan(sample->values[channel]);
-        if (is_there) {
-            fprintf(table, ",%.9g", (double)sample->values[channel]);
-        } else {
-            fputc(',', table);
+        row[size++] = ',';
+        if (channel < sample->channel_count && !isnan(sample->values[channel])) {
+            size += decimal_float(sample->values[channel], row + size);
         }
     }
-    fwrite(decode->empty, 1, decode->column_count - first - stream->channel_count, table);
-    fprintf(table, ",%u\n", (unsigned)sample->flags);
+    unsigned behind = decode->column_count - first - stream->channel_count;
+    memset(row + size, ',', behind);
+    size += behind;
+    row[size++] = ',';
+    size += decimal_count(sample->flags, row + size);
+    row[size++] = '\n';
+    fwrite(row, 1, size, decode->table);
 }
 
 static void sample_take(void *user, const struct sample *sample)
@@ -143,11 +165,19 @@ static enum status decode_run(struct decode *decode, const struct driver *driver
     return status;
 }
 
+/* Frames that are proved by a checksum may all be answers, without any sample. */
+static bool is_understood(const struct decode *decode)
+{
+    const struct device_counters *counters = &decode->device.counters;
+    return counters->sample_count > 0
+           || (decode->device.driver->has_checksum && counters->frame_count > 0);
+}
+
 /* Share of the bytes that stand in good frames, by the counters' light. */
 static double decode_share(const struct decode *decode)
 {
     const struct device_counters *counters = &decode->device.counters;
-    if (counters->sample_count == 0 || counters->byte_count == 0) {
+    if (!is_understood(decode)) {
         return 0.0;
     }
     double framed = 1.0 - (double)counters->skipped_size / (double)counters->byte_count;
@@ -198,7 +228,14 @@ static enum status plausibility_check(const struct decode_options *options,
                   better->name, better->name);
         return STATUS_CORRUPT;
     }
-    if (decode->device.counters.sample_count == 0) {
+    if (!is_understood(decode) && !options->is_hex
+        && hex_text_is(captured->bytes, captured->size)) {
+        log_error("%s: driver %s finds no sample; if the file spells bytes as hex digits, "
+                  "add --hex",
+                  options->input, options->driver);
+        return STATUS_CORRUPT;
+    }
+    if (!is_understood(decode)) {
         log_error("%s: driver %s finds no sample in %llu bytes, nor does any other; "
                   "wrong driver for the bytes, or not a capture",
                   options->input, options->driver, (unsigned long long)captured->size);
@@ -288,7 +325,8 @@ static enum status captured_open(const char *path, struct captured *captured)
         close(descriptor);
         return STATUS_NOT_FOUND;
     }
-    void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+                       descriptor, 0);
     close(descriptor);
     if (bytes == MAP_FAILED) {
         log_error("%s: cannot read: %s", path, strerror(errno));
@@ -296,6 +334,7 @@ static enum status captured_open(const char *path, struct captured *captured)
     }
     captured->bytes = bytes;
     captured->size = (size_t)info.st_size;
+    captured->mapped_size = captured->size;
     return STATUS_OK;
 }
 
@@ -354,13 +393,10 @@ static bool rate_parse(const char *text, double *rate_hz)
 static int options_read(int argc, char **argv, struct decode_options *options)
 {
     static const struct option known[] = {
-        {"driver", required_argument, NULL, 'd'},
-        {"output", required_argument, NULL, 'o'},
-        {"columns", required_argument, NULL, 'c'},
-        {"rate", required_argument, NULL, 'r'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"driver", required_argument, NULL, 'd'},  {"output", required_argument, NULL, 'o'},
+        {"columns", required_argument, NULL, 'c'}, {"rate", required_argument, NULL, 'r'},
+        {"hex", no_argument, NULL, 'x'},           {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     optind = 1;
     for (int option; (option = getopt_long(argc, argv, "o:", known, NULL)) != -1;) {
@@ -378,6 +414,9 @@ static int options_read(int argc, char **argv, struct decode_options *options)
             if (!rate_parse(optarg, &options->settings.rate_hz)) {
                 return EXIT_CODE_USAGE;
             }
+            break;
+        case 'x':
+            options->is_hex = true;
             break;
         case 'j':
             options->is_json = true;
@@ -407,6 +446,9 @@ static enum status decode_file(const struct decode_options *options,
     if (status) {
         return status;
     }
+    if (options->is_hex) {
+        captured.size = hex_text_decode(captured.bytes, captured.size);
+    }
     status = decode_run(decode, driver, &options->settings, &captured);
     if (!status) {
         counters_print(decode);
@@ -419,7 +461,7 @@ static enum status decode_file(const struct decode_options *options,
     if (!status && (options->output || !options->is_json)) {
         status = table_write(options, &captured, decode);
     }
-    munmap(captured.bytes, captured.size);
+    munmap(captured.bytes, captured.mapped_size);
     return status;
 }
 
