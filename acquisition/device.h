@@ -48,9 +48,9 @@ struct device {
     int64_t newest_ns; /* newest sample of stream 0 on the device's own clock, ns since its
                         * first; counted at the nominal rate where it has no clock; never
                         * decreases, not even when the device restarts */
+    double tick_s;     /* of its clock as known now, 0 = it has none */
     /* private: */
     struct driver_settings settings;
-    double tick_s;                    /* 0 = no clock */
     uint8_t buffer[DRIVER_FRAME_MAX]; /* bytes of a frame that is not complete */
     size_t buffer_size;
     struct sample samples[DRIVER_SAMPLE_MAX]; /* of the frame in hand; all zero between */

@@ -587,6 +587,21 @@ void pipeline_interrupt(struct pipeline *pipeline, unsigned sensor)
     track_interrupt(&pipeline->tracks[sensor]);
 }
 
+void pipeline_clock_set(struct pipeline *pipeline, unsigned sensor, double tick_s,
+                        double rate_hz)
+{
+    struct timebase_settings *settings = &pipeline->tracks[sensor].timebase.settings;
+    bool is_new =
+        settings->tick_s != tick_s || (tick_s <= 0.0 && settings->rate_hz != rate_hz);
+    if (!is_new) {
+        return;
+    }
+    settings->tick_s = tick_s;
+    settings->rate_hz = rate_hz;
+    pipeline->tracks[sensor].config.timebase = *settings;
+    track_interrupt(&pipeline->tracks[sensor]);
+}
+
 enum status pipeline_stage_set(struct pipeline *pipeline, enum pipeline_stage stage)
 {
     enum status status = STATUS_OK;

@@ -66,6 +66,13 @@ enum status pipeline_pop(struct pipeline *pipeline, struct pose *pose);
 /* The sensor was away or restarted: its clock and orientation start again. */
 void pipeline_interrupt(struct pipeline *pipeline, unsigned sensor);
 
+/* The sensor has said what its clock is: as pipeline_interrupt where that is new. Call
+ * before the samples it belongs to.
+ * @param tick_s   Seconds per tick, 0 = it has no clock.
+ * @param rate_hz  Nominal rate, above 0; matters without a clock only. */
+void pipeline_clock_set(struct pipeline *pipeline, unsigned sensor, double tick_s,
+                        double rate_hz);
+
 /* Enter a stage at the time of the newest sample. SOLVE answers for the worst sensor:
  * STATUS_OK, STATUS_NOT_READY (no still pose), STATUS_REFUSED (moved, or worn wrongly);
  * what could be solved is in use. Leaving START sets bias and headings, and answers

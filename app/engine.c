@@ -89,7 +89,7 @@ static enum status sensor_init(struct engine *engine, unsigned index,
     }
     *sensor = (struct pipeline_sensor){
         .role = entry->role,
-        .timebase = {.tick_s = driver->tick_s,
+        .timebase = {.tick_s = device->tick_s,
                      .rate_hz = device->rate_hz,
                      .skew_max = 0.01},
         .stream = engine->streams[index],
@@ -210,7 +210,9 @@ static void sample_handle(void *user, const struct sample *sample)
 {
     struct engine *engine = user;
     unsigned sensor = engine->sensor;
+    const struct device *device = &engine->devices[sensor];
     double time_s = 0.0;
+    pipeline_clock_set(engine->pipeline, sensor, device->tick_s, device->rate_hz);
     pipeline_push(engine->pipeline, sensor, sample, &time_s);
     if (sample->stream == engine->streams[sensor]) {
         engine->newest_s[engine->header->sensors.entries[sensor].role] =
