@@ -33,7 +33,10 @@ struct driver_settings {
     unsigned baud;       /* 0 = driver's default */
     const char *columns; /* text driver: profile name or comma list of column names */
     const char *channel; /* analog drivers: channel that carries this sensor, "A0"; the
-                          * number after the A is the channel's index in the stream */
+                          * number after the A is the channel's index in the stream. "A0/A3":
+                          * A3 measures the supply, and unless excitation_v says it the
+                          * reading is divided by it; boards whose converter has the supply
+                          * for its reference need none */
     double excitation_v; /* flex divider: supply voltage, 0 = ratiometric */
     double fixed_resistor_ohm; /* flex divider: resistor to ground, 0 = unknown */
 };
@@ -126,7 +129,8 @@ struct driver {
     const char *(*notice_get)(const struct driver_context *context, unsigned *count);
 };
 
-/* Index of an analog channel from its name in a sensor file ("A0", "a15" or "3").
+/* Index of an analog channel from its name in a sensor file ("A0", "a15", "3"; of "A0/A3"
+ * the first).
  * @param channel_count  The index must be less.
  * @param index          Out.
  * @return STATUS_OK, or STATUS_BAD_INPUT after one logged line. */

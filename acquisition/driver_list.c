@@ -60,7 +60,8 @@ enum status driver_channel_parse(const char *channel, unsigned channel_count,
     const char *digits = channel + (channel[0] == 'A' || channel[0] == 'a');
     char *end = NULL;
     unsigned long value = strtoul(digits, &end, 10);
-    if (digits[0] < '0' || digits[0] > '9' || *end != '\0' || value >= channel_count) {
+    bool is_ended = *end == '\0' || *end == '/';
+    if (digits[0] < '0' || digits[0] > '9' || !is_ended || value >= channel_count) {
         log_error("channel '%s': must be A0 to A%u", channel, channel_count - 1);
         return STATUS_BAD_INPUT;
     }
