@@ -62,7 +62,7 @@ enum {
     BLOCK_COUNT = 5,
 
     FIRST_COUNTER_MAX = 15, /* a run begins with packet 0; so many may have been damaged */
-    STOP_PACKETS = 64,      /* a stop is remembered over the packets that were under way */
+    REPLY_PACKETS = 64,     /* more than can be under way when a reply comes */
     NOTICE_SIZE = 160,
     IDENTITY_SIZE = 64,
     RETRY_MAX = 3 /* first try and two more */
@@ -153,14 +153,15 @@ struct scan_plan {
 /* Where the stream stands. From the device's own bytes alone. */
 struct run {
     bool is_on;
-    bool has_start;     /* a start was confirmed since the last packet */
-    bool has_heard;     /* replies came: a session is being set up */
-    unsigned stop_left; /* packets for which a confirmed stop is remembered */
-    uint8_t expected;   /* counter of the next packet */
-    uint64_t position;  /* samples of the run before the next, those never received too */
-    uint64_t dropped;   /* scans that the device dropped */
-    uint64_t dropping;  /* as reported; counts from the dummy scan on */
-    uint8_t filled;     /* inputs of the scan in hand, without a hole */
+    bool has_heard;      /* replies came: a session is being set up */
+    bool has_plan;       /* a stream was configured since the run began */
+    unsigned start_left; /* packets for which a confirmed start is remembered */
+    unsigned stop_left;  /* and a stop */
+    uint8_t expected;    /* counter of the next packet */
+    uint64_t position;   /* samples of the run before the next, those never received too */
+    uint64_t dropped;    /* scans that the device dropped */
+    uint64_t dropping;   /* as reported; counts from the dummy scan on */
+    uint8_t filled;      /* inputs of the scan in hand, without a hole */
     uint16_t counts[PACKET_SAMPLE_MAX];
 };
 
@@ -306,6 +307,10 @@ static enum frame_verdict extended_next(uint8_t check, const uint8_t *bytes, siz
     }
     if (checksum16(bytes + HEAD_SIZE - 1, wanted - (HEAD_SIZE - 1))
         != framing_u16(bytes + 3)) {
+        return FRAME_SKIP;
+    }
+    /* The sums do not see a 00 that came in between: the last byte is then no longer 0. */
+    if (bytes[0] == STREAM_DATA && bytes[wanted - 1] != 0) {
         return FRAME_SKIP;
     }
     *frame_size = wanted;
@@ -611,27 +616,27 @@ static void run_begin(struct u3 *u3, uint8_t counter, unsigned packet_sample_cou
 
 /* Whether a packet belongs to the run, or begins one; the rest is from before. Replies and
  * packets come over two endpoints, and a damaged packet may contain what looks like a
- * reply: a counter that goes on as before is believed first. */
+ * reply: without a configuration before the start a counter that goes on is believed more.
+ */
 static bool run_join(struct u3 *u3, uint8_t counter, unsigned packet_sample_count)
 {
     struct run *run = &u3->run;
     unsigned ahead = (uint8_t)(counter - run->expected);
-    bool is_first = counter <= FIRST_COUNTER_MAX;
-    if (!run->is_on) {
-        if (is_first && (run->has_start || !run->has_heard)) {
-            run_begin(u3, counter, packet_sample_count);
-        }
-        return run->is_on;
-    }
-    if (run->has_start && is_first && (ahead != 0 || run->stop_left > 0)) {
+    bool is_far = ahead > FIRST_COUNTER_MAX;
+    bool has_start = run->start_left > 0;
+    bool is_first = counter <= FIRST_COUNTER_MAX
+                    && (run->is_on ? has_start && (is_far || run->has_plan)
+                                   : has_start || !run->has_heard);
+    if (is_first) {
         run_begin(u3, counter, packet_sample_count);
         return true;
     }
-    if ((run->has_start || run->stop_left > 0) && ahead > FIRST_COUNTER_MAX) {
+    bool is_doubtful = has_start || run->stop_left > 0;
+    run->start_left -= run->is_on && has_start;
+    run->stop_left -= run->stop_left > 0;
+    if (!run->is_on || (is_doubtful && is_far)) {
         return false;
     }
-    run->has_start = false;
-    run->stop_left -= run->stop_left > 0;
     if (ahead > 0) {
         run->position += (uint64_t)ahead * packet_sample_count;
         run->filled = PACKET_SAMPLE_MAX + 1;
@@ -773,6 +778,7 @@ static void stream_config_reply(struct u3 *u3, uint8_t error)
         return;
     }
     u3->is_plan_confirmed = true;
+    u3->run.has_plan = true;
     rate_note(u3);
 }
 
@@ -863,10 +869,10 @@ static void short_decode(struct u3 *u3, const uint8_t *frame, size_t frame_size)
     u3->tail = frame[1];
     if (frame[1] == STREAM_STOP_REPLY) {
         answer_note(u3, ANSWER_STOP, frame[2]);
-        u3->run.stop_left = STOP_PACKETS;
+        u3->run.stop_left = REPLY_PACKETS;
     } else if (frame[1] == STREAM_START_REPLY) {
         answer_note(u3, ANSWER_START, frame[2]);
-        u3->run.has_start = frame[2] == 0;
+        u3->run.start_left = frame[2] == 0 ? REPLY_PACKETS : 0;
     } else if (frame[1] == BAD_CHECKSUM) {
         u3->refused_count++;
     }

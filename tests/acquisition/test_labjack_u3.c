@@ -1007,7 +1007,10 @@ static size_t hostile_make(unsigned counter, uint64_t *random, uint8_t *packet)
     for (unsigned index = 0; index < 8; index++) {
         text.counts[index] = words[random_next(random) % (sizeof words / sizeof words[0])];
     }
-    return packet_make(&text, packet);
+    size_t size = packet_make(&text, packet);
+    packet[size - 2] = (uint8_t)(1 + random_next(random) % 200); /* backlog */
+    packet_seal(packet, size);
+    return size;
 }
 
 /* Flip a bit, cut bytes out of the end or the beginning, or double one. */
