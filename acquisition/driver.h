@@ -32,12 +32,12 @@ struct driver_settings {
     double rate_hz;      /* wanted and nominal rate; 0 = driver's default */
     unsigned baud;       /* 0 = driver's default */
     const char *columns; /* text driver: profile name or comma list of column names */
-    const char *channel; /* analog drivers: channel that carries this sensor, "A0"; the
-                          * number after the A is the channel's index in the stream. "A0/A3":
-                          * A3 measures the supply, and unless excitation_v says it the
-                          * reading is divided by it; boards whose converter has the supply
-                          * for its reference need none */
-    double excitation_v; /* flex divider: supply voltage, 0 = ratiometric */
+    /* Analog drivers: channel that carries this sensor, "A0"; the number after the A is the
+     * channel's index in the stream. "A0/A3": A3 measures the supply, and unless
+     * excitation_v says it the reading is divided by it (drivers that have no use for it
+     * ignore it). */
+    const char *channel;
+    double excitation_v;       /* flex divider: supply voltage, 0 = ratiometric */
     double fixed_resistor_ohm; /* flex divider: resistor to ground, 0 = unknown */
 };
 
