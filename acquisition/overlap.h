@@ -1,0 +1,25 @@
+/* Which of two overlapping candidates is the frame: for formats of fixed size whose check
+ * is one byte, so that one false start in 256 passes it. Pure; any thread. */
+#ifndef LIMBER_ACQUISITION_OVERLAP_H
+#define LIMBER_ACQUISITION_OVERLAP_H
+
+#include "acquisition/driver.h"
+
+enum {
+    OVERLAP_DEPTH = 3 /* frames that are looked ahead at where two candidates overlap */
+};
+
+struct overlap_format {
+    size_t frame_size; /* frame_max of the driver must be at least 5 frames */
+    /* Whether a frame stands at the front: FOUND, SKIP, or NEED_MORE (then the bytes could
+     * still become one). */
+    enum frame_verdict (*check)(const uint8_t *bytes, size_t size);
+};
+
+/* frame_next of such a format. A candidate that another one overlaps wins unless the other
+ * is followed by more good frames; only then are bytes beyond the frame waited for. */
+enum frame_verdict overlap_frame_next(const struct overlap_format *format,
+                                      const uint8_t *bytes, size_t size,
+                                      size_t *frame_size);
+
+#endif
