@@ -40,7 +40,28 @@ static size_t junk_size(const struct overlap_format *format, const uint8_t *byte
     return place;
 }
 
+static bool is_next(const struct overlap_format *format,
+                    const struct driver_context *context, const uint8_t *frame)
+{
+    return format->is_next && format->is_next(context, frame);
+}
+
+/* The front and the candidate at place are both good.
+ * @return As rows_compare. */
+static enum frame_verdict candidates_compare(const struct overlap_format *format,
+                                             const struct driver_context *context,
+                                             const uint8_t *bytes, size_t size,
+                                             size_t place)
+{
+    bool is_front_next = is_next(format, context, bytes);
+    if (is_front_next != is_next(format, context, bytes + place)) {
+        return is_front_next ? FRAME_FOUND : FRAME_SKIP;
+    }
+    return rows_compare(format, bytes, size, place);
+}
+
 enum frame_verdict overlap_frame_next(const struct overlap_format *format,
+                                      const struct driver_context *context,
                                       const uint8_t *bytes, size_t size, size_t *frame_size)
 {
     enum frame_verdict verdict = format->check(bytes, size);
@@ -52,13 +73,14 @@ enum frame_verdict overlap_frame_next(const struct overlap_format *format,
     }
     for (size_t place = 1; place < format->frame_size; place++) {
         verdict = check_at(format, bytes, size, place);
+        if (verdict == FRAME_SKIP) {
+            continue;
+        }
         if (verdict == FRAME_FOUND) {
-            verdict = rows_compare(format, bytes, size, place);
-            *frame_size = place;
-        } else if (verdict == FRAME_SKIP) {
-            verdict = FRAME_FOUND;
+            verdict = candidates_compare(format, context, bytes, size, place);
         }
         if (verdict != FRAME_FOUND) {
+            *frame_size = place;
             return verdict;
         }
     }

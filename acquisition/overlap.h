@@ -14,11 +14,16 @@ struct overlap_format {
     /* Whether a frame stands at the front: FOUND, SKIP, or NEED_MORE (then the bytes could
      * still become one). */
     enum frame_verdict (*check)(const uint8_t *bytes, size_t size);
+    /* Whether a frame that passes the check is also what had to come next. NULL = nothing
+     * is known of that. */
+    bool (*is_next)(const struct driver_context *context, const uint8_t *frame);
 };
 
-/* frame_next of such a format. A candidate that another one overlaps wins unless the other
- * is followed by more good frames; only then are bytes beyond the frame waited for. */
+/* frame_next of such a format. Where another candidate overlaps the one at the front, the
+ * one that had to come next wins; else the one that is followed by more good frames; only
+ * then are bytes beyond the frame waited for. */
 enum frame_verdict overlap_frame_next(const struct overlap_format *format,
+                                      const struct driver_context *context,
                                       const uint8_t *bytes, size_t size,
                                       size_t *frame_size);
 

@@ -303,13 +303,13 @@ static enum frame_verdict wit_frame_next(const struct driver_context *context,
                                          const uint8_t *bytes, size_t size,
                                          size_t *frame_size)
 {
-    (void)context;
     if (bytes[0] == START && size > 1 && bytes[1] == TYPE_BLUETOOTH) {
         /* Its two marks alone: what follows is looked at as ever. */
         *frame_size = BLUETOOTH_MARK_SIZE;
         return FRAME_FOUND;
     }
-    enum frame_verdict verdict = overlap_frame_next(&FORMAT, bytes, size, frame_size);
+    enum frame_verdict verdict =
+        overlap_frame_next(&FORMAT, context, bytes, size, frame_size);
     if (verdict != FRAME_SKIP) {
         return verdict;
     }
