@@ -21,6 +21,8 @@ enum {
     DRIVER_STOP_MAX = 16        /* commands that command_stop may give */
 };
 
+struct text_lines; /* acquisition/text_columns.h */
+
 enum frame_verdict {
     FRAME_FOUND,     /* *size bytes at the front are one frame (valid by its own checks) */
     FRAME_NEED_MORE, /* the front may become a frame */
@@ -32,6 +34,8 @@ struct driver_settings {
     double rate_hz;      /* wanted and nominal rate; 0 = driver's default */
     unsigned baud;       /* 0 = driver's default */
     const char *columns; /* text driver: profile name or comma list of column names */
+    const struct text_lines *lines; /* text driver: how the lines of that list are written,
+                                     * borrowed; NULL = as usual */
     /* Analog drivers: channel that carries this sensor, "A0"; the number after the A is the
      * channel's index in the stream. "A0/A3": A3 measures the supply, and unless
      * excitation_v says it the reading is divided by it (drivers that have no use for it
@@ -84,8 +88,8 @@ struct driver {
     /* Decode one frame found by frame_next. Fills device_ticks (unwrapped), stream,
      * channel_count, values, flags and, where the device counts, sequence; the caller adds
      * host_ns, gap flags and counters.
-     * @param samples  Out: room for DRIVER_SAMPLE_MAX, all zero; those beyond the count stay
-     * so, unless -1 is returned.
+     * @param samples  Out: room for DRIVER_SAMPLE_MAX, all zero; those beyond the count
+     * stay so, unless -1 is returned.
      * @return Count of samples; 0 is normal (acknowledgements, text); -1 = the frame is
      * damaged: it is counted as bad and gives nothing. */
     int (*decode)(struct driver_context *context, const uint8_t *frame, size_t frame_size,

@@ -15,6 +15,7 @@
 #include "app/command.h"
 #include "app/hex_text.h"
 #include "app/options.h"
+#include "app/text_profile.h"
 #include "base/decimal.h"
 #include "base/log.h"
 
@@ -27,7 +28,8 @@ static const char HELP[] =
     "\n"
     "  --driver NAME     the format of the bytes; 'limber devices' lists the drivers\n"
     "  -o, --output CSV  where the table goes; default standard output\n"
-    "  --columns LIST    text driver: profile, or names of the columns, in order\n"
+    "  --columns LIST    text driver: profile, names of the columns in order, or a\n"
+    "                    profile file (.yaml)\n"
     "  --rate HZ         nominal rate; default the driver's, or what the clock shows\n"
     "  --hex             FILE holds the bytes as hex digits; names and # comments are\n"
     "                    left out\n"
@@ -48,6 +50,7 @@ struct decode_options {
     const char *input;
     const char *output; /* NULL = standard output */
     struct driver_settings settings;
+    struct text_profile profile; /* that settings may borrow from */
     bool is_json;
     bool is_hex;
 };
@@ -476,6 +479,14 @@ int command_decode(int argc, char **argv)
     if (!driver) {
         log_error("no driver '%s'; 'limber devices' lists them", options.driver);
         return EXIT_CODE_USAGE;
+    }
+    const char *columns = options.settings.columns;
+    if (columns && text_profile_is_file(columns)) {
+        enum status status = text_profile_read(columns, &options.profile);
+        if (status) {
+            return (int)options_exit_code(status);
+        }
+        text_profile_apply(&options.profile, &options.settings);
     }
     struct decode *decodes = calloc(2, sizeof *decodes);
     if (!decodes) {

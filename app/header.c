@@ -57,6 +57,12 @@ static json_t *sensor_encode(const struct sensor_entry *entry)
     if (object && entry->flex.term_count > 0) {
         json_object_set_new(object, "flex", flex_encode(&entry->flex));
     }
+    /* Whole: the file it was read from may be gone when the journal is read. */
+    if (object && entry->profile.is_set
+        && json_object_set_new(object, "profile", text_profile_encode(&entry->profile))) {
+        json_decref(object);
+        return NULL;
+    }
     return object;
 }
 
@@ -77,7 +83,10 @@ static json_t *sensors_encode(const struct sensor_list *list)
 {
     json_t *array = json_array();
     for (unsigned index = 0; index < list->count; index++) {
-        json_array_append_new(array, sensor_encode(&list->entries[index]));
+        if (json_array_append_new(array, sensor_encode(&list->entries[index]))) {
+            json_decref(array);
+            return NULL;
+        }
     }
     return array;
 }
@@ -161,7 +170,8 @@ static bool sensor_decode(const json_t *object, struct sensor_entry *entry)
     entry->rate_hz = number_decode(object, "rate_hz");
     entry->baud = (unsigned)json_integer_value(json_object_get(object, "baud"));
     flex_decode(json_object_get(object, "flex"), &entry->flex);
-    return good;
+    const json_t *profile = json_object_get(object, "profile");
+    return good && (!profile || text_profile_decode(profile, &entry->profile));
 }
 
 static bool sensors_decode(const json_t *array, struct sensor_list *list)

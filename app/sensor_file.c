@@ -9,6 +9,10 @@
 #include "base/units.h"
 #include "protocols/yaml_text.h"
 
+enum {
+    PATH_SIZE = 4096
+};
+
 static const char SIMULATED_PREFIX[] = "simulated:";
 
 /* The file as written; texts owned by the YAML reader. */
@@ -103,8 +107,34 @@ static bool flex_fit(const struct flex_point *points, struct calibration_flex *f
     return true;
 }
 
-static enum status entry_read(const struct yaml_text *yaml, unsigned index,
-                              const struct file_entry *from, struct sensor_entry *to)
+/* A profile file that `columns` names; relative names start at the sensor file. */
+static enum status profile_read(const char *sensor_path, struct sensor_entry *entry)
+{
+    if (strcmp(entry->driver, "text") != 0 || !text_profile_is_file(entry->columns)) {
+        return STATUS_OK;
+    }
+    char path[PATH_SIZE];
+    const char *slash = strrchr(sensor_path, '/');
+    bool is_relative = entry->columns[0] != '/' && slash;
+    int folder_size = is_relative ? (int)(slash - sensor_path) + 1 : 0;
+    int size =
+        snprintf(path, sizeof path, "%.*s%s", folder_size, sensor_path, entry->columns);
+    if (size < 0 || (size_t)size >= sizeof path) {
+        log_error("%s: the path of the profile %s is too long; move it nearer", sensor_path,
+                  entry->columns);
+        return STATUS_BAD_INPUT;
+    }
+    enum status status = text_profile_read(path, &entry->profile);
+    if (!status) {
+        entry->baud = entry->baud > 0 ? entry->baud : entry->profile.baud;
+        entry->rate_hz = entry->rate_hz > 0.0 ? entry->rate_hz : entry->profile.rate_hz;
+    }
+    return status;
+}
+
+static enum status entry_read(const char *path, const struct yaml_text *yaml,
+                              unsigned index, const struct file_entry *from,
+                              struct sensor_entry *to)
 {
     char key[48];
     snprintf(key, sizeof key, "sensors[%u].role", index);
@@ -140,7 +170,7 @@ static enum status entry_read(const struct yaml_text *yaml, unsigned index,
     text_copy(to->port, sizeof to->port, from->port);
     text_copy(to->columns, sizeof to->columns, from->columns);
     text_copy(to->channel, sizeof to->channel, from->channel);
-    return STATUS_OK;
+    return profile_read(path, to);
 }
 
 static enum status roles_check(const struct yaml_text *yaml, const struct sensor_list *list)
@@ -159,12 +189,12 @@ static enum status roles_check(const struct yaml_text *yaml, const struct sensor
     return STATUS_OK;
 }
 
-static enum status list_read(const struct yaml_text *yaml, const struct file_root *root,
-                             struct sensor_list *list)
+static enum status list_read(const char *path, const struct yaml_text *yaml,
+                             const struct file_root *root, struct sensor_list *list)
 {
     for (unsigned index = 0; index < root->sensors_count; index++) {
         enum status status =
-            entry_read(yaml, index, &root->sensors[index], &list->entries[index]);
+            entry_read(path, yaml, index, &root->sensors[index], &list->entries[index]);
         if (status) {
             return status;
         }
@@ -188,7 +218,7 @@ enum status sensor_file_read(const char *path, struct sensor_list *list)
         status = yaml_text_load(yaml, &ROOT_SCHEMA, &data);
     }
     if (!status) {
-        status = list_read(yaml, data, list);
+        status = list_read(path, yaml, data, list);
     }
     yaml_text_destroy(yaml);
     free(text);
@@ -197,12 +227,14 @@ enum status sensor_file_read(const char *path, struct sensor_list *list)
 
 struct driver_settings sensor_entry_settings(const struct sensor_entry *entry)
 {
-    return (struct driver_settings){
+    struct driver_settings settings = {
         .rate_hz = entry->rate_hz,
         .baud = entry->baud,
         .columns = entry->columns[0] ? entry->columns : NULL,
         .channel = entry->channel[0] ? entry->channel : NULL,
     };
+    text_profile_apply(&entry->profile, &settings);
+    return settings;
 }
 
 bool sensor_entry_is_simulated(const struct sensor_entry *entry, const char **patient)

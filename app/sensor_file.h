@@ -4,6 +4,7 @@
 #define LIMBER_APP_SENSOR_FILE_H
 
 #include "acquisition/capture.h"
+#include "app/text_profile.h"
 #include "base/body.h"
 #include "calibration/calibration.h"
 
@@ -18,7 +19,8 @@ struct sensor_entry {
     char port[SENSOR_TEXT_SIZE]; /* "/dev/ttyACM0", "file:a.bin", "simulated:comfortable" */
     double rate_hz;              /* 0 = the driver's default */
     unsigned baud;               /* 0 = the driver's default */
-    char columns[SENSOR_TEXT_SIZE];
+    char columns[SENSOR_TEXT_SIZE]; /* as written: profile, list, or profile file */
+    struct text_profile profile;    /* what stands in the profile file, if it is one */
     char channel[16];
     /* Two-point flex calibration; term_count 0 = none given. */
     struct calibration_flex flex;

@@ -6,13 +6,15 @@
 
 #include "acquisition/driver.h"
 #include "acquisition/framing.h"
+#include "acquisition/text_columns.h"
 #include "base/log.h"
 #include "base/units.h"
 
 enum {
     LINE_MAX_SIZE = 512,
-    FIELD_MAX = 40,
-    NAME_SIZE = 48,
+    FIELD_MAX = TEXT_COLUMN_MAX,
+    NAME_SIZE = TEXT_COLUMN_NAME_SIZE,
+    NUMBER_SIZE = 64, /* longest number that is read */
     NOTICE_SIZE = 128,
     ANALOG_MAX = SAMPLE_CHANNEL_MAX
 };
@@ -177,7 +179,16 @@ struct field {
     uint8_t slot;
     uint8_t channel;
     double scale;
+    double offset;
 };
+
+/* How fields are told apart and numbers are written. */
+struct form {
+    char separator; /* 0 = comma, tab or semicolon */
+    bool has_decimal_comma;
+};
+
+static const struct form USUAL_FORM = {0};
 
 /* How the fields of a line are used. */
 struct layout {
@@ -191,6 +202,8 @@ struct layout {
 
 struct text {
     struct layout layout;
+    struct form form;
+    unsigned header_line_count; /* lines that are not looked at */
     struct stream_info streams[SLOT_COUNT];
     uint8_t stream_of[SLOT_COUNT];
     unsigned stream_count;
@@ -229,9 +242,13 @@ static const struct text *text_look(const struct driver_context *context)
 
 /* ---- fields ---- */
 
-static bool is_separator(char character)
+static bool is_separator(const struct form *form, char character)
 {
-    return character == ',' || character == '\t' || character == ';';
+    if (form->separator != '\0') {
+        return character == form->separator;
+    }
+    return (character == ',' && !form->has_decimal_comma) || character == '\t'
+           || character == ';';
 }
 
 /* One field without the spaces around it. */
@@ -240,18 +257,29 @@ struct cell {
     size_t size;
 };
 
+static size_t spaces_skip(const char *line, size_t size, size_t place)
+{
+    while (place < size && line[place] == ' ') {
+        place++;
+    }
+    return place;
+}
+
 /* Cut the next field off a line.
  * @param used  In and out: characters done with; size + 1 after the last field. */
-static struct cell cell_next(const char *line, size_t size, size_t *used)
+static struct cell cell_next(const struct form *form, const char *line, size_t size,
+                             size_t *used)
 {
-    size_t first = *used;
+    size_t first = spaces_skip(line, size, *used);
     size_t end = first;
-    while (end < size && !is_separator(line[end])) {
+    while (end < size && !is_separator(form, line[end])) {
         end++;
     }
     *used = end + 1;
-    while (first < end && line[first] == ' ') {
-        first++;
+    if (form->separator == ' ') {
+        /* Any run of spaces is one separator, at the end of the line it is none. */
+        size_t next = spaces_skip(line, size, end);
+        *used = next < size ? next : size + 1;
     }
     while (end > first && line[end - 1] == ' ') {
         end--;
@@ -259,19 +287,39 @@ static struct cell cell_next(const char *line, size_t size, size_t *used)
     return (struct cell){line + first, end - first};
 }
 
-static bool cell_number(struct cell cell, double *value)
+/* "12,5" as "12.5"; a point in it would be read as that, too.
+ * @return The cell to read: in text, or empty if it is none. */
+static struct cell cell_point(struct cell cell, char text[NUMBER_SIZE])
 {
+    if (cell.size > NUMBER_SIZE || memchr(cell.text, '.', cell.size)) {
+        return (struct cell){text, 0};
+    }
+    for (size_t index = 0; index < cell.size; index++) {
+        text[index] = cell.text[index];
+        if (text[index] == ',') {
+            text[index] = '.';
+        }
+    }
+    return (struct cell){text, cell.size};
+}
+
+static bool cell_number(const struct form *form, struct cell cell, double *value)
+{
+    char text[NUMBER_SIZE];
+    if (form->has_decimal_comma) {
+        cell = cell_point(cell, text);
+    }
     return cell.size > 0 && framing_number(cell.text, cell.size, value) == cell.size
            && fabs(*value) <= VALUE_LIMIT;
 }
 
 /* Fields of a line that is nothing but numbers, 0 if it is not. */
-static unsigned numbers_count(const char *line, size_t size)
+static unsigned numbers_count(const struct form *form, const char *line, size_t size)
 {
     unsigned count = 0;
     double value = 0.0;
     for (size_t used = 0; used <= size;) {
-        if (!cell_number(cell_next(line, size, &used), &value)) {
+        if (!cell_number(form, cell_next(form, line, size, &used), &value)) {
             return 0;
         }
         count++;
@@ -320,7 +368,7 @@ static bool axis_column_match(const char *name, const struct axis_column *column
     }
     *field = (struct field){(uint8_t)column->slot,
                             (uint8_t)(column->first_channel + (unsigned)(rest[1] - 'x')),
-                            column->scale};
+                            column->scale, 0.0};
     return true;
 }
 
@@ -330,7 +378,7 @@ static const struct analog_unit *analog_column_match(const char *name, struct fi
     for (size_t unit = 0; unit < ANALOG_UNIT_COUNT; unit++) {
         for (unsigned channel = 0; channel < ANALOG_MAX; channel++) {
             if (strcmp(name, ANALOG_UNITS[unit].names[channel]) == 0) {
-                *field = (struct field){SLOT_ANALOG, (uint8_t)channel, 1.0};
+                *field = (struct field){SLOT_ANALOG, (uint8_t)channel, 1.0, 0.0};
                 return &ANALOG_UNITS[unit];
             }
         }
@@ -344,10 +392,10 @@ static struct field plain_column_match(const char *name)
          index++) {
         if (strcmp(name, PLAIN_COLUMNS[index].name) == 0) {
             return (struct field){(uint8_t)PLAIN_COLUMNS[index].slot, 0,
-                                  PLAIN_COLUMNS[index].scale};
+                                  PLAIN_COLUMNS[index].scale, 0.0};
         }
     }
-    return (struct field){SLOT_UNUSED, 0, 0.0};
+    return (struct field){SLOT_UNUSED, 0, 0.0, 0.0};
 }
 
 /* Add the column of this name at the end of a layout.
@@ -396,22 +444,9 @@ static const char *alias_resolve(const char *name)
     return name;
 }
 
-/* What is wrong with a list of columns, or NULL. */
-static const char *layout_parse(const struct text *text, const char *line, size_t size,
-                                struct layout *layout)
+/* What is wrong with the columns together, or NULL. */
+static const char *layout_check(const struct layout *layout)
 {
-    *layout = (struct layout){.time_field = -1};
-    for (size_t used = 0; used <= size;) {
-        struct cell title = cell_next(line, size, &used);
-        if (title.size == 0 && used > size && text->has_trailing_separator) {
-            break;
-        }
-        char name[NAME_SIZE];
-        name_normalise(title, name);
-        if (!layout_add(layout, text->has_aliases ? alias_resolve(name) : name)) {
-            return "a column is named twice, or there are more than 40";
-        }
-    }
     if (layout->masks[SLOT_INERTIAL] != 0 && layout->masks[SLOT_INERTIAL] != 0x3F) {
         return "an inertial unit needs all six of gyroscope_x_deg_s .. accelerometer_z_g";
     }
@@ -423,6 +458,38 @@ static const char *layout_parse(const struct text *text, const char *line, size_
         has_any = has_any || layout->masks[slot] != 0;
     }
     return has_any ? NULL : "no column of a known name, such as analog_0_count";
+}
+
+/* What is wrong with a list of columns, or NULL. */
+static const char *layout_parse(const struct text *text, const struct form *form,
+                                const char *line, size_t size, struct layout *layout)
+{
+    *layout = (struct layout){.time_field = -1};
+    for (size_t used = 0; used <= size;) {
+        struct cell title = cell_next(form, line, size, &used);
+        if (title.size == 0 && used > size && text->has_trailing_separator) {
+            break;
+        }
+        char name[NAME_SIZE];
+        name_normalise(title, name);
+        if (!layout_add(layout, text->has_aliases ? alias_resolve(name) : name)) {
+            return "a column is named twice, or there are more than 40";
+        }
+    }
+    return layout_check(layout);
+}
+
+/* Put a person's own scales and offsets on top of those of the units. */
+static void layout_scale(struct layout *layout, const struct text_lines *lines)
+{
+    for (unsigned index = 0; index < layout->field_count; index++) {
+        struct field *field = &layout->fields[index];
+        field->offset = lines->offsets[index] * field->scale;
+        field->scale *= lines->scales[index];
+    }
+    if (layout->time_field >= 0) {
+        layout->tick_scale *= lines->scales[layout->time_field];
+    }
 }
 
 /* Columns of plain counts. */
@@ -485,19 +552,21 @@ static bool scan_is_believable(const struct layout *layout, const struct scan *s
     return layout->time_field < 0 || scan->time >= 0.0;
 }
 
-static bool field_read(const struct field *field, struct cell cell, struct scan *scan)
+static bool field_read(const struct form *form, const struct field *field, struct cell cell,
+                       struct scan *scan)
 {
     if (field->slot == SLOT_UNUSED) {
         return cell.size > 0;
     }
     double value = 0.0;
-    if (!cell_number(cell, &value)) {
+    if (!cell_number(form, cell, &value)) {
         return false;
     }
     if (field->slot == SLOT_TIME) {
         scan->time = value;
     } else {
-        scan->values[field->slot][field->channel] = (float)(value * field->scale);
+        scan->values[field->slot][field->channel] =
+            (float)(value * field->scale + field->offset);
     }
     return true;
 }
@@ -506,16 +575,18 @@ static bool scan_parse(const struct text *text, const char *line, size_t size,
                        struct scan *scan)
 {
     const struct layout *layout = &text->layout;
+    const struct form *form = &text->form;
     unsigned count = 0;
     size_t used = 0;
     while (used <= size && count < layout->field_count) {
-        if (!field_read(&layout->fields[count], cell_next(line, size, &used), scan)) {
+        if (!field_read(form, &layout->fields[count], cell_next(form, line, size, &used),
+                        scan)) {
             return false;
         }
         count++;
     }
     if (used <= size && text->has_trailing_separator) {
-        struct cell last = cell_next(line, size, &used);
+        struct cell last = cell_next(form, line, size, &used);
         if (last.size > 0) {
             return false;
         }
@@ -574,10 +645,10 @@ static void notice_set(struct text *text, const char *line, size_t size)
     text->notice_count++;
 }
 
-static size_t first_cell_size(const char *line, size_t size)
+static size_t first_cell_size(const struct form *form, const char *line, size_t size)
 {
     size_t used = 0;
-    return cell_next(line, size, &used).size;
+    return cell_next(form, line, size, &used).size;
 }
 
 static void line_hold(struct text *text, const char *line, size_t size)
@@ -596,7 +667,8 @@ static int held_give(struct text *text, const char *line, size_t size,
     text->held_size = 0;
     if (held_size == 0
         || (text->is_held_cut
-            && first_cell_size(text->held, held_size) < first_cell_size(line, size))) {
+            && first_cell_size(&text->form, text->held, held_size)
+                   < first_cell_size(&text->form, line, size))) {
         return 0;
     }
     struct scan scan = {0};
@@ -611,11 +683,11 @@ static int held_give(struct text *text, const char *line, size_t size,
  * @return true when they are known now. */
 static bool layout_learn(struct text *text, const char *line, size_t size)
 {
-    unsigned count = numbers_count(line, size);
+    unsigned count = numbers_count(&text->form, line, size);
     if (count == 0) {
         struct layout layout;
         text->held_size = 0;
-        if (layout_parse(text, line, size, &layout)) {
+        if (layout_parse(text, &text->form, line, size, &layout)) {
             notice_set(text, line, size);
             return false;
         }
@@ -626,7 +698,8 @@ static bool layout_learn(struct text *text, const char *line, size_t size)
     if (count > ANALOG_MAX) {
         return false;
     }
-    if (text->held_size == 0 || numbers_count(text->held, text->held_size) != count) {
+    if (text->held_size == 0
+        || numbers_count(&text->form, text->held, text->held_size) != count) {
         line_hold(text, line, size);
         return false;
     }
@@ -640,8 +713,8 @@ static int line_refuse(struct text *text, const char *line, size_t size)
 {
     if (!text->has_good) {
         struct layout layout;
-        if (text->reads_header && numbers_count(line, size) == 0
-            && !layout_parse(text, line, size, &layout)) {
+        if (text->reads_header && numbers_count(&text->form, line, size) == 0
+            && !layout_parse(text, &text->form, line, size, &layout)) {
             text->layout = layout;
             layout_use(text);
             return 0;
@@ -663,7 +736,7 @@ static int line_decode(struct text *text, const char *line, size_t size,
     if (!scan_parse(text, line, size, &scan)) {
         return line_refuse(text, line, size);
     }
-    if (text->line_count == 1) {
+    if (text->line_count == text->header_line_count + 1u) {
         line_hold(text, line, size);
         return 0;
     }
@@ -703,7 +776,7 @@ static int text_decode(struct driver_context *context, const uint8_t *frame,
         size--;
     }
     text->line_count++;
-    if (size == 0) {
+    if (size == 0 || text->line_count <= text->header_line_count) {
         return 0;
     }
     return line_decode(text, (const char *)frame, size, samples);
@@ -716,6 +789,83 @@ static const struct profile *profile_find(const char *name)
             return &PROFILES[index];
         }
     }
+    return NULL;
+}
+
+const char *text_columns_check(const char *columns, unsigned *column)
+{
+    const size_t size = strlen(columns);
+    struct layout layout = {.time_field = -1};
+    unsigned index = 0;
+    for (size_t used = 0; used <= size; index++) {
+        struct cell title = cell_next(&USUAL_FORM, columns, size, &used);
+        char name[NAME_SIZE];
+        name_normalise(title, name);
+        bool is_new = layout_add(&layout, name);
+        bool is_known = is_new && layout.fields[index].slot != SLOT_UNUSED;
+        if (!is_known && strcmp(name, "unused") != 0) {
+            *column = index;
+            return is_new ? "no such column; use a name such as analog_0_count, or unused"
+                          : "a column is named twice, or there are more than 40";
+        }
+    }
+    return layout_check(&layout);
+}
+
+static const char *form_check(const struct text_lines *lines)
+{
+    if (lines->separator != '\0' && !strchr(",\t; ", lines->separator)) {
+        return "the separator must be a comma, a tab, a semicolon or spaces";
+    }
+    if (lines->has_decimal_comma && lines->separator == ',') {
+        return "a comma cannot be decimal sign and separator; write separator: semicolon";
+    }
+    if (lines->has_trailing_separator && lines->separator == ' ') {
+        return "spaces at the end of a line mean nothing; leave trailing_separator out";
+    }
+    return lines->header_line_count <= TEXT_HEADER_LINE_MAX ? NULL
+                                                            : "too many header lines";
+}
+
+const char *text_lines_check(const struct text_lines *lines, const char *columns,
+                             unsigned *column)
+{
+    const size_t size = strlen(columns);
+    unsigned index = 0;
+    for (size_t used = 0; used <= size && index < TEXT_COLUMN_MAX; index++) {
+        char name[NAME_SIZE];
+        name_normalise(cell_next(&USUAL_FORM, columns, size, &used), name);
+        double scale = lines->scales[index];
+        double offset = lines->offsets[index];
+        bool is_time = plain_column_match(name).slot == SLOT_TIME;
+        const char *problem = NULL;
+        if (!isfinite(scale) || !isfinite(offset) || fabs(scale) > VALUE_LIMIT
+            || fabs(offset) > VALUE_LIMIT || scale == 0.0) {
+            problem = "scale must be a number other than 0, scale and offset below 1e12";
+        } else if (is_time && (scale < 0.0 || scale > 1.0 || offset != 0.0)) {
+            problem = "time needs a scale above 0 and up to 1, and no offset";
+        }
+        if (problem) {
+            *column = index;
+            return problem;
+        }
+    }
+    return form_check(lines);
+}
+
+/* What is wrong with a person's own profile, or NULL. */
+static const char *lines_use(struct text *text, const char *columns,
+                             const struct text_lines *lines)
+{
+    unsigned column = 0;
+    const char *problem = text_lines_check(lines, columns, &column);
+    if (problem) {
+        return problem;
+    }
+    text->form = (struct form){lines->separator, lines->has_decimal_comma};
+    text->has_trailing_separator = lines->has_trailing_separator;
+    text->header_line_count = lines->header_line_count;
+    layout_scale(&text->layout, lines);
     return NULL;
 }
 
@@ -739,7 +889,11 @@ static enum status text_init(struct driver_context *context,
         text->has_aliases = profile->has_trailing_separator;
         text->analog_full_scale = profile->analog_full_scale;
     }
-    const char *problem = layout_parse(text, columns, strlen(columns), &text->layout);
+    const char *problem =
+        layout_parse(text, &USUAL_FORM, columns, strlen(columns), &text->layout);
+    if (!problem && settings->lines) {
+        problem = lines_use(text, columns, settings->lines);
+    }
     if (problem) {
         log_error("text driver, columns '%s': %s (profiles: plain, x-imu3-sa-a8, razor-m0, "
                   "openlog-artemis, bend-labs)",

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "acquisition/framing.h"
+#include "acquisition/text_columns.h"
 #include "base/units.h"
 #include "tests/acquisition/driver_support.h"
 
@@ -261,6 +262,208 @@ START_TEST(titles_name_the_columns)
 
 END_TEST
 
+/* ---- profiles of a person's own ---- */
+
+static struct text_lines lines_make(void)
+{
+    struct text_lines lines = {0};
+    for (unsigned index = 0; index < TEXT_COLUMN_MAX; index++) {
+        lines.scales[index] = 1.0;
+    }
+    return lines;
+}
+
+static void lines_init(struct collected *collected, const char *columns,
+                       const struct text_lines *lines)
+{
+    const struct driver_settings settings = {.columns = columns, .lines = lines};
+    collected_init(collected, DRIVER, &settings);
+}
+
+START_TEST(scales_make_units_of_counts)
+{
+    struct text_lines lines = lines_make();
+    /* 16384 counts a g, 16.4 counts a deg/s, 4 us a tick, 10 bits of 5 V with an offset. */
+    lines.scales[0] = 0.004;
+    lines.scales[1] = lines.scales[2] = lines.scales[3] = 1000.0 / 16384.0;
+    lines.scales[4] = lines.scales[5] = lines.scales[6] = -1.0 / 16.4;
+    lines.scales[7] = 5.0 / 1023.0;
+    lines.offsets[7] = -0.5;
+    lines.header_line_count = 2;
+    struct collected collected;
+    lines_init(&collected,
+               "time_ms,accelerometer_x_mg,accelerometer_y_mg,accelerometer_z_mg,"
+               "gyroscope_x_deg_s,gyroscope_y_deg_s,gyroscope_z_deg_s,analog_2_v,unused",
+               &lines);
+    feed(&collected,
+         "1,2,3,4,5,6,7,8,9\n3 sensors\n250000,0,8192,16384,164,0,-1640,1023,x\n"
+         "252500,0,8192,16384,164,0,-1640,0,x\n");
+    ck_assert_uint_eq(collected.count, 4);
+    const struct sample *sample = &collected.samples[0];
+    ck_assert_uint_eq(sample->device_ticks, 1000000);
+    ck_assert_uint_eq(collected.samples[2].device_ticks, 1010000);
+    /* 1e-5: float. */
+    ck_assert_double_eq_tol((double)sample->values[0], -10.0, 1e-5);
+    ck_assert_double_eq_tol((double)sample->values[2], 100.0, 1e-5);
+    ck_assert_double_eq_tol((double)sample->values[4], 0.5, 1e-5);
+    ck_assert_double_eq_tol((double)sample->values[5], 1.0, 1e-5);
+    ck_assert_double_eq_tol((double)collected.samples[1].values[2], 4.5, 1e-5);
+    ck_assert_double_eq_tol((double)collected.samples[3].values[2], -0.5, 1e-5);
+    ck_assert(isnan(collected.samples[1].values[0]));
+    collected_free(&collected);
+}
+
+END_TEST
+
+/* Form of the lines, lines, and the samples that must come of them (first channel 12.5). */
+static const struct {
+    char separator;
+    bool has_decimal_comma;
+    bool has_trailing_separator;
+    const char *lines;
+    unsigned count;
+    unsigned bad_count;
+} FORMS[] = {
+    {' ', false, false, "hello\n12.5 2\n12.5   2  \n  12.5 2\n12.5\n", 3, 1},
+    {' ', false, false, "hello\n12.5,2\n12.5 2\n", 1, 0},
+    {';', false, false, "hello\n12.5;2\n12.5 ; 2\n12.5,2\n12.5\t2\n", 2, 2},
+    {'\t', false, false, "hello\n12.5\t2\n12.5,2\n12.5\t\t2\n", 1, 2},
+    {',', false, false, "hello\n12.5,2\n12.5;2\n", 1, 1},
+    {',', false, true, "hello\n12.5,2,\n12.5,2\n12.5,2,,\n12.5,2,3\n", 2, 2},
+    {'\0', true, false, "hello\n12,5;2\n12,5\t2,25\n12,5,2\n12.5;2\n1.2,5;2\n", 2, 3},
+    {' ', true, false, "hello\n12,5 2,25\n12.5 2\n", 1, 1},
+    {';', true, false, "hello\n+12,5e0;-,25\n12,5,0;1\n,;1\n", 1, 2},
+};
+
+START_TEST(form_of_the_lines_is_kept_to)
+{
+    struct text_lines lines = lines_make();
+    lines.separator = FORMS[_i].separator;
+    lines.has_decimal_comma = FORMS[_i].has_decimal_comma;
+    lines.has_trailing_separator = FORMS[_i].has_trailing_separator;
+    struct collected collected;
+    lines_init(&collected, "analog_0_v,analog_1_v", &lines);
+    feed(&collected, FORMS[_i].lines);
+    ck_assert_uint_eq(collected.count, FORMS[_i].count);
+    ck_assert_uint_eq(collected.device.counters.bad_count, FORMS[_i].bad_count);
+    for (size_t index = 0; index < collected.count; index++) {
+        check_float_eq(collected.samples[index].values[0], 12.5F);
+    }
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(lines_that_cannot_be_are_refused)
+{
+    static const char columns[] = "time_ms,analog_0_v";
+    struct text_lines lines = lines_make();
+    switch (_i) {
+    case 0:
+        lines.separator = '|';
+        break;
+    case 1:
+        lines.separator = ',';
+        lines.has_decimal_comma = true;
+        break;
+    case 2:
+        lines.scales[1] = 0.0;
+        break;
+    case 3:
+        lines.offsets[1] = NAN;
+        break;
+    case 4:
+        lines.scales[0] = -1.0;
+        break;
+    case 5:
+        lines.offsets[0] = 5.0;
+        break;
+    case 6:
+        lines.scales[1] = INFINITY;
+        break;
+    case 7:
+        lines.header_line_count = 100000;
+        break;
+    case 8:
+        lines.separator = ' ';
+        lines.has_trailing_separator = true;
+        break;
+    default:
+        lines.scales[0] = 1e11;
+        break;
+    }
+    const struct driver_settings settings = {.columns = columns, .lines = &lines};
+    struct device device;
+    ck_assert_int_eq(device_init(&device, driver_find(DRIVER), &settings),
+                     STATUS_BAD_INPUT);
+}
+
+END_TEST
+
+START_TEST(form_survives_every_chunking)
+{
+    struct text_lines lines = lines_make();
+    lines.has_decimal_comma = true;
+    lines.header_line_count = 3;
+    const struct driver_settings settings = {.columns = "time_ms,analog_0_v",
+                                             .lines = &lines};
+    char text[4000];
+    size_t size = 0;
+    for (unsigned line = 0; line < 200; line++) {
+        size += (size_t)snprintf(text + size, sizeof text - size, "%u;%u,5\r\n", 10 * line,
+                                 line % 7);
+    }
+    struct collected collected;
+    collected_init(&collected, DRIVER, &settings);
+    collected_feed(&collected, text, size, 0);
+    ck_assert_uint_eq(collected.count, 197);
+    collected_free(&collected);
+    check_chunk_invariance(DRIVER, &settings, text, size, 200);
+}
+
+END_TEST
+
+/* What the makers' boards send besides good lines. */
+static const struct {
+    const char *profile;
+    const char *lines;
+    unsigned count;
+    unsigned bad_count;
+} BOARDS[] = {
+    /* The accessory board says its name when the line is opened. */
+    {"x-imu3-sa-a8",
+     "x-IMU3-SA-A8 v1.0\r\n0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8\r\n"
+     "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8\r\n",
+     2, 0},
+    {"x-imu3-sa-a8", "x\n0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8\n0.1,0.2,0.3\n", 1, 1},
+    /* Toggles of the Razor: magnetometer off, Euler angles on, raw numbers. */
+    {"razor-m0", "x\n10, 0, 0, 1, 1, 2, 3, 4, 5, 6\n20, 0, 0, 1, 1, 2, 3\n", 2, 1},
+    {"razor-m0",
+     "x\n10, 0, 0, 1, 1, 2, 3, 4, 5, 6\n20, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9\n", 2, 1},
+    {"razor-m0", "x\n10, 0, 0, 1, 1, 2, 3, 4, 5, 6\n20, 3, -12, 16384, 1, 2, 3, 4, 5, 6\n",
+     2, 1},
+    /* Bend Labs: what it says of itself comes first. */
+    {"bend-labs",
+     "Initializing One Axis sensor\r\nOne Axis ADS initialization succeeded...\r\n"
+     "0.00\r\n-12.48\r\n",
+     2, 0},
+    /* A garment of ten strips: an empty field, a line cut after one number. */
+    {"analog_0_count,analog_1_count,analog_2_count,analog_3_count",
+     "x\n520,490,41,454\n490,41,,454\n490\n520,490,41,454\n", 2, 2},
+};
+
+START_TEST(board_is_read)
+{
+    struct collected collected;
+    init(&collected, BOARDS[_i].profile);
+    feed(&collected, BOARDS[_i].lines);
+    ck_assert_uint_eq(collected.count, BOARDS[_i].count);
+    ck_assert_uint_eq(collected.device.counters.bad_count, BOARDS[_i].bad_count);
+    collected_free(&collected);
+}
+
+END_TEST
+
 /* ---- lines ---- */
 
 START_TEST(broken_line_is_rejected_whole)
@@ -474,6 +677,14 @@ int main(void)
     tcase_add_loop_test(columns, plain_counts_need_no_setting, 0, 2);
     tcase_add_test(columns, titles_name_the_columns);
     suite_add_tcase(suite, columns);
+    TCase *profiles = tcase_create("profiles");
+    tcase_add_test(profiles, scales_make_units_of_counts);
+    tcase_add_loop_test(profiles, form_of_the_lines_is_kept_to, 0,
+                        sizeof FORMS / sizeof FORMS[0]);
+    tcase_add_loop_test(profiles, lines_that_cannot_be_are_refused, 0, 10);
+    tcase_add_test(profiles, form_survives_every_chunking);
+    tcase_add_loop_test(profiles, board_is_read, 0, sizeof BOARDS / sizeof BOARDS[0]);
+    suite_add_tcase(suite, profiles);
     TCase *lines = tcase_create("lines");
     tcase_add_loop_test(lines, broken_line_is_rejected_whole, 0, 12);
     tcase_add_loop_test(lines, first_line_may_be_cut, 0, 5);
