@@ -17,9 +17,7 @@
 #include "analysis/orientation.h"
 #include "analysis/pipeline.h"
 #include "base/units.h"
-#include "simulation/encoder_arduino_firmata.h"
-#include "simulation/encoder_text.h"
-#include "simulation/encoder_xio_ximu3.h"
+#include "simulation/device_model.h"
 
 enum {
     CHUNK_SIZE = 512, /* what a read of a serial line gives, about */
@@ -54,55 +52,57 @@ static void values_make(unsigned i, float values[6])
     values[5] += 1.0F;
 }
 
-static bool wire_make_binary(struct work *work)
+/* What a device sends at RATE_HZ after a command. */
+static bool wire_make(struct work *work, const char *driver, const void *command,
+                      size_t command_size)
 {
+    struct device_model model = {.type = device_model_find(driver)};
+    uint8_t reply[DEVICE_MODEL_OUT_MAX];
+    model.type->init(&model, RATE_HZ, 1);
+    if (model.type->open) {
+        work->wire.size = model.type->open(&model, 0, work->wire.data);
+    }
+    if (command_size > 0) {
+        model.type->hear(&model, 0, command, command_size, reply);
+    }
     for (unsigned i = 0; i < work->count; i++) {
+        struct device_reading reading = {.orientation = QUATERNION_IDENTITY,
+                                         .temperature_deg_c = 31.5,
+                                         .battery_percent = 85.0};
         float values[6];
         values_make(i, values);
-        work->wire.size += encoder_ximu3_binary('I', 1000000 + 10000ULL * i, values, 6,
-                                                work->wire.data + work->wire.size);
+        for (unsigned axis = 0; axis < 3; axis++) {
+            reading.gyro_deg_s[axis] = (double)values[axis];
+            reading.accel_g[axis] = (double)values[axis + 3];
+        }
+        reading.analog_share[0] = (400 + i % 200) / 1023.0;
+        reading.analog_share[1] = 500 / 1023.0;
+        work->wire.size += model.type->sample(&model, 1000000 + 10000ULL * i, &reading,
+                                              work->wire.data + work->wire.size);
     }
     return true;
+}
+
+static bool wire_make_binary(struct work *work)
+{
+    return wire_make(work, "xio-ximu3", NULL, 0);
 }
 
 static bool wire_make_ascii(struct work *work)
 {
-    for (unsigned i = 0; i < work->count; i++) {
-        float values[6];
-        values_make(i, values);
-        work->wire.size += encoder_ximu3_ascii('I', 1000000 + 10000ULL * i, values, 6,
-                                               work->wire.data + work->wire.size);
-    }
-    return true;
+    static const char COMMANDS[] = "{\"binary_mode_enabled\":false}\n{\"apply\":null}\n";
+    return wire_make(work, "xio-ximu3", COMMANDS, sizeof COMMANDS - 1);
 }
 
 static bool wire_make_text(struct work *work)
 {
-    work->wire.size = encoder_text_inertial_titles(work->wire.data);
-    for (unsigned i = 0; i < work->count; i++) {
-        float values[6];
-        values_make(i, values);
-        const double gyro[3] = {(double)values[0], (double)values[1], (double)values[2]};
-        const double accel[3] = {(double)values[3], (double)values[4], (double)values[5]};
-        work->wire.size += encoder_text_inertial(1000000 + 10000ULL * i, gyro, accel,
-                                                 work->wire.data + work->wire.size);
-    }
-    return true;
+    return wire_make(work, "text", NULL, 0);
 }
 
 static bool wire_make_firmata(struct work *work)
 {
-    struct encoder_firmata encoder;
-    work->wire.size = encoder_firmata_boot(&encoder, work->wire.data);
-    static const uint8_t report_on[] = {0xC0, 1, 0xC1, 1};
-    uint8_t reply[ENCODER_FIRMATA_REPLY_MAX];
-    encoder_firmata_hear(&encoder, report_on, sizeof report_on, reply, sizeof reply);
-    for (unsigned i = 0; i < work->count; i++) {
-        const unsigned counts[ENCODER_FIRMATA_CHANNEL_COUNT] = {400 + i % 200, 500};
-        work->wire.size +=
-            encoder_firmata_scan(&encoder, counts, work->wire.data + work->wire.size);
-    }
-    return true;
+    static const uint8_t REPORT_ON[] = {0xC0, 1, 0xC1, 1};
+    return wire_make(work, "arduino-firmata", REPORT_ON, sizeof REPORT_ON);
 }
 
 static bool samples_make(struct work *work)

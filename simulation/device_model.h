@@ -13,7 +13,10 @@
 enum {
     DEVICE_MODEL_STATE_SIZE = 2048,
     DEVICE_MODEL_OUT_MAX = 2048, /* bytes of any one call below */
-    DEVICE_MODEL_ANALOG_COUNT = 8
+    DEVICE_MODEL_ANALOG_COUNT = 8,
+    /* Serial numbers from here on: the variant with analog inputs alone, where a model has
+     * variants (text); models may have more, as their comment says. */
+    DEVICE_MODEL_SERIAL_ANALOG = 0x60000000
 };
 
 /* What the sensor feels at one instant. */
@@ -43,7 +46,9 @@ struct device_model_usb {
     unsigned speed_mbit;      /* 12 or 480 */
     uint8_t sample_endpoint;  /* IN: where the bytes of sample() appear */
     uint8_t reply_endpoint;   /* IN: where the bytes of hear() appear, may be the same */
-    uint8_t command_endpoint; /* OUT: what hear() is given; 0 = none */
+    uint8_t command_endpoint; /* OUT: what hear() is given; 0 = none: the host's commands
+                               * are control requests */
+    bool is_packeted;         /* its driver reads records of transport_packet_encode */
     /* Class and vendor requests. NULL = all stall.
      * @param data   Of an OUT request.
      * @param reply  Out: of an IN request, room for DEVICE_MODEL_OUT_MAX.
@@ -84,6 +89,11 @@ struct device_model_type {
 
     const struct device_model_usb *usb; /* NULL = serial line only */
 };
+
+/* Class requests of a CDC ACM device that takes any line coding: fits
+ * device_model_usb.control. */
+int device_model_cdc_control(struct device_model *model, uint64_t time_us,
+                             const uint8_t setup[8], const uint8_t *data, uint8_t *reply);
 
 /* Model of the device that a driver reads, or NULL. */
 const struct device_model_type *device_model_find(const char *driver);

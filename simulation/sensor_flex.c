@@ -10,17 +10,16 @@
 static const double FLAT_OHM = 10000.0;
 static const double SHARE_PER_DEG = 1.0 / 180.0;
 static const double FIXED_OHM = 11500.0;
-static const double FULL_COUNT = 1023.0;
 /* The strip senses one direction; worn bent so far in neutral, it sees extension too. */
 static const double WORN_BEND_DEG = 30.0;
 /* Project estimates for carbon-ink strips: play of the whole span, share and time constants
- * of creep, noise as seen worn. */
+ * of creep, noise as seen worn (0.6 counts of 10 bits). */
 static const double PLAY_DEG = 4.0;
 static const double CREEP_FAST = 0.015;
 static const double CREEP_SLOW = 0.02;
 static const double CREEP_FAST_S = 2.0;
 static const double CREEP_SLOW_S = 40.0;
-static const double NOISE_COUNT = 0.6;
+static const double NOISE_SHARE = 0.6 / 1023.0;
 static const double GAIN_ERROR = 0.05;
 static const double FLAT_ERROR = 0.15;
 
@@ -52,7 +51,7 @@ static double lag(double state, double input, double step_s, double time_constan
     return state + (input - state) * (1.0 - exp(-step_s / time_constant_s));
 }
 
-unsigned sensor_flex_read(struct sensor_flex *sensor, double time_s)
+double sensor_flex_read(struct sensor_flex *sensor, double time_s)
 {
     double channels[CHANNEL_COUNT];
     person_channels(sensor->person, time_s, channels);
@@ -78,7 +77,7 @@ unsigned sensor_flex_read(struct sensor_flex *sensor, double time_s)
                             * (CREEP_FAST * fmax(0.0, sensor->creep_fast_deg)
                                + CREEP_SLOW * fmax(0.0, sensor->creep_slow_deg));
     double strip_ohm = sensor->flat_ohm * (1.0 + sensor->gain * SHARE_PER_DEG * seen_deg);
-    double count = FULL_COUNT * FIXED_OHM / (FIXED_OHM + strip_ohm)
-                   + sensor->noise * NOISE_COUNT * random_normal(&sensor->random);
-    return (unsigned)lround(fmax(0.0, fmin(FULL_COUNT, count)));
+    double share = FIXED_OHM / (FIXED_OHM + strip_ohm)
+                   + sensor->noise * NOISE_SHARE * random_normal(&sensor->random);
+    return fmax(0.0, fmin(1.0, share));
 }

@@ -1,4 +1,4 @@
-/* A flex strip in a voltage divider, read as counts: play, creep, gain error and noise.
+/* A flex strip in a voltage divider: play, creep, gain error and noise.
  * Plain value; one thread. */
 #ifndef LIMBER_SIMULATION_SENSOR_FLEX_H
 #define LIMBER_SIMULATION_SENSOR_FLEX_H
@@ -25,7 +25,8 @@ struct sensor_flex {
 void sensor_flex_init(struct sensor_flex *sensor, const struct person *person,
                       enum role role, uint64_t seed);
 
-/* Counts of a 10-bit converter at time_s, to which the person must have advanced. */
-unsigned sensor_flex_read(struct sensor_flex *sensor, double time_s);
+/* Share of the divider's supply at time_s, to which the person must have advanced.
+ * @return 0 .. 1. */
+double sensor_flex_read(struct sensor_flex *sensor, double time_s);
 
 #endif

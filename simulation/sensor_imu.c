@@ -5,17 +5,15 @@
 
 #include "base/units.h"
 
-/* x-IMU3 (maker's specification): noise densities, steps and bandwidths. */
+/* x-IMU3 (maker's specification): noise densities and bandwidths. */
 static const double GYRO_NOISE_DEG_S_RT_HZ = 0.014;
 static const double ACCEL_NOISE_G_RT_HZ = 175e-6;
 static const double GYRO_BANDWIDTH_HZ = 47.0;
 static const double ACCEL_BANDWIDTH_HZ = 145.0;
-static const double GYRO_STEP_DEG_S = 0.061;
-static const double ACCEL_STEP_G = 732e-6;
-static const double GYRO_LIMIT_DEG_S = 2000.0;
-static const double ACCEL_LIMIT_G = 24.0;
 /* Wandering of the offset, deg/s per square root of a minute (project estimate). */
 static const double GYRO_WALK_DEG_S_RT_MIN = 0.01;
+/* Middle Europe, east north up (World Magnetic Model, rounded). */
+static const struct vector3 FIELD_UT = {0.0, 20.0, -44.0};
 
 /* Where each unit sits: segment, place on it (m), and whether it looks backward. */
 struct placement {
@@ -92,12 +90,6 @@ static struct segment_pose unit_pose(const struct sensor_imu *sensor, double tim
                                                                      sensor->position_m))};
 }
 
-static double stepped(double value, double step, double limit)
-{
-    value = fmax(-limit, fmin(limit, value));
-    return step > 0.0 ? step * round(value / step) : value;
-}
-
 static void gyro_spoil(struct sensor_imu *sensor, double period_s, const double exact[3],
                        double measured[3])
 {
@@ -110,10 +102,8 @@ static void gyro_spoil(struct sensor_imu *sensor, double period_s, const double 
                               sensor->gyro_scale.z};
     for (unsigned i = 0; i < 3; i++) {
         *biases[i] += walk_deg_s * random_normal(&sensor->random);
-        double value = exact[i] * (1.0 + scales[i]) + *biases[i]
-                       + noise_deg_s * random_normal(&sensor->random);
-        measured[i] =
-            stepped(value, sensor->noise > 0.0 ? GYRO_STEP_DEG_S : 0.0, GYRO_LIMIT_DEG_S);
+        measured[i] = exact[i] * (1.0 + scales[i]) + *biases[i]
+                      + noise_deg_s * random_normal(&sensor->random);
     }
 }
 
@@ -127,10 +117,8 @@ static void accel_spoil(struct sensor_imu *sensor, double period_s, const double
     const double scales[3] = {sensor->accel_scale.x, sensor->accel_scale.y,
                               sensor->accel_scale.z};
     for (unsigned i = 0; i < 3; i++) {
-        double value = exact[i] * (1.0 + scales[i]) + biases[i]
-                       + noise_g * random_normal(&sensor->random);
-        measured[i] =
-            stepped(value, sensor->noise > 0.0 ? ACCEL_STEP_G : 0.0, ACCEL_LIMIT_G);
+        measured[i] = exact[i] * (1.0 + scales[i]) + biases[i]
+                      + noise_g * random_normal(&sensor->random);
     }
 }
 
@@ -161,6 +149,12 @@ void sensor_imu_read(struct sensor_imu *sensor, double time_s, double period_s,
     const double forces[3] = {force_g.x, force_g.y, force_g.z};
     gyro_spoil(sensor, period_s, rates, reading->gyro_deg_s);
     accel_spoil(sensor, period_s, forces, reading->accel_g);
+    struct vector3 field =
+        quaternion_rotate(quaternion_conjugate(end.orientation), FIELD_UT);
+    reading->field_ut[0] = field.x;
+    reading->field_ut[1] = field.y;
+    reading->field_ut[2] = field.z;
+    reading->orientation = end.orientation;
     sensor->has_last = true;
     sensor->last_s = time_s;
     sensor->last_orientation = end.orientation;

@@ -1,5 +1,6 @@
-/* An inertial unit on a body segment: what its gyroscope and accelerometer say, with noise,
- * bias, scale error and a mounting of its own. Plain value; one thread. */
+/* An inertial unit on a body segment: what its sensors feel, with noise, bias, scale error
+ * and a mounting of its own; steps and ranges are the device's (device_model.h). Plain
+ * value; one thread. */
 #ifndef LIMBER_SIMULATION_SENSOR_IMU_H
 #define LIMBER_SIMULATION_SENSOR_IMU_H
 
@@ -29,6 +30,8 @@ struct sensor_imu {
 struct sensor_imu_reading {
     double gyro_deg_s[3];
     double accel_g[3];
+    double field_ut[3];            /* magnetic, in sensor axes, without noise */
+    struct quaternion orientation; /* sensor to earth, exact */
 };
 
 /* Sensor axes to segment axes when worn exactly as the guide says: y is the printed arrow

@@ -18,6 +18,7 @@ enum {
 
 /* Sensors fall silent so long after the last cue. */
 static const int64_t AFTER_END_NS = 3 * NS_PER_S;
+static const double RATE_MAX_HZ = 2000.0;
 
 static const char *const PATIENTS[] = {
     "comfortable", "stiff",    "asymmetric", "hypermobile", "hurried",
@@ -30,6 +31,7 @@ struct simulation {
     struct truth *truth; /* NULL = none */
     uint64_t seed;
     struct wire *wires[ROLE_COUNT]; /* NULL = not worn */
+    unsigned channels[ROLE_COUNT];  /* analog inputs of the strips */
     unsigned open_count;
     unsigned
         fault_counts[FAULT_RULE_MAX]; /* how often each of the patient's faults began */
@@ -133,42 +135,36 @@ static const struct transport_ops SIMULATED_OPS = {
     .close = simulated_close,
 };
 
-static bool format_find(const char *driver, enum wire_format *format)
-{
-    static const char *const DRIVERS[] = {
-        [WIRE_XIMU3] = "xio-ximu3",
-        [WIRE_FIRMATA] = "arduino-firmata",
-        [WIRE_TEXT] = "text",
-    };
-    for (unsigned i = 0; i < sizeof DRIVERS / sizeof DRIVERS[0]; i++) {
-        if (strcmp(DRIVERS[i], driver) == 0) {
-            *format = (enum wire_format)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Put a sensor on that was not worn before. */
 static enum status wire_add(struct simulation *simulation, enum role role,
                             const char *driver, double rate_hz)
 {
-    enum wire_format format;
     struct wire *wire = calloc(1, sizeof *wire);
     if (!wire) {
         return STATUS_NO_MEMORY;
     }
-    if (!format_find(driver, &format) || !(rate_hz >= 1.0 && rate_hz <= 2000.0)
-        || !wire_init(wire, &simulation->person, role, format, rate_hz, simulation->seed)) {
-        log_error(
-            "simulated %s: cannot be a '%s' at %g Hz; inertial units are xio-ximu3 or "
-            "text, flex strips arduino-firmata or text, 1 to 2000 Hz",
-            role_text(role), driver, rate_hz);
+    const struct wire_settings settings = {.role = role,
+                                           .type = device_model_find(driver),
+                                           .rate_hz = rate_hz,
+                                           .channel = simulation->channels[role],
+                                           .seed = simulation->seed};
+    if (!settings.type || !(rate_hz >= 1.0 && rate_hz <= RATE_MAX_HZ)
+        || !wire_init(wire, &simulation->person, &settings)) {
+        log_error("simulated %s: cannot be a '%s' at %g Hz; needs a driver of %s, 1 to %g "
+                  "Hz",
+                  role_text(role), driver, rate_hz,
+                  role_is_flex(role) ? "analog inputs" : "inertial units", RATE_MAX_HZ);
         free(wire);
         return STATUS_BAD_INPUT;
     }
     simulation->wires[role] = wire;
     return STATUS_OK;
+}
+
+void simulation_channel_set(struct simulation *simulation, enum role role, unsigned channel)
+{
+    assert((unsigned)role < ROLE_COUNT && channel < DEVICE_MODEL_ANALOG_COUNT);
+    simulation->channels[role] = channel;
 }
 
 enum status simulation_transport_open(struct simulation *simulation, enum role role,

@@ -35,11 +35,19 @@ enum status simulation_create(const struct simulation_settings *settings,
 /* Put a sensor on; call before the first read. The transport is closed before the
  * simulation is destroyed; opening a role again after an unplug gives the same sensor,
  * still moving.
- * @param driver   "xio-ximu3", "arduino-firmata" or "text".
- * @param rate_hz  Nominal rate. */
+ * @param driver   Any that has a device model (device_model.h) with the kind of sensor that
+ * the role takes.
+ * @param rate_hz  Nominal rate, 1 .. 2000.
+ * @return STATUS_OK; STATUS_BAD_INPUT after one logged line; STATUS_GONE while unplugged.
+ */
 enum status simulation_transport_open(struct simulation *simulation, enum role role,
                                       const char *driver, double rate_hz,
                                       struct transport **out);
+
+/* Which analog input carries a strip, below 8; before the role is opened first. Default 0.
+ */
+void simulation_channel_set(struct simulation *simulation, enum role role,
+                            unsigned channel);
 
 /* What the person is asked to do from time_ns on; reacts after a reaction time of its own.
  */

@@ -4,7 +4,7 @@
 
 int main(void)
 {
-    SRunner *runner = srunner_create(encoder_suite());
+    SRunner *runner = srunner_create(model_suite());
     srunner_add_suite(runner, motion_suite());
     srunner_add_suite(runner, patient_suite());
     srunner_add_suite(runner, sensor_suite());

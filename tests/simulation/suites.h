@@ -4,7 +4,7 @@
 
 #include <check.h>
 
-Suite *encoder_suite(void);
+Suite *model_suite(void);
 Suite *motion_suite(void);
 Suite *patient_suite(void);
 Suite *sensor_suite(void);

@@ -471,7 +471,7 @@ START_TEST(wrong_sensors_are_refused)
     struct simulation *simulation = NULL;
     struct transport *transport = NULL;
     ck_assert_int_eq(simulation_create(&settings, &simulation), STATUS_OK);
-    ck_assert_int_eq(simulation_transport_open(simulation, ROLE_FLEX_LUMBAR, "xio-ximu3",
+    ck_assert_int_eq(simulation_transport_open(simulation, ROLE_FLEX_LUMBAR, "sextant",
                                                100.0, &transport),
                      STATUS_BAD_INPUT);
     ck_assert_int_eq(simulation_transport_open(simulation, ROLE_STERNUM, "arduino-firmata",
