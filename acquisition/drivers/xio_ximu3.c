@@ -1,5 +1,8 @@
 /* x-io x-IMU3: binary and ASCII messages of the user manual (communication protocol
- * section). Messages carry no checksum: length, number and clock must all be believable. */
+ * section). Messages carry no checksum: length, number and clock must all be believable.
+ * Multiplexed messages ("^", channel, message) are those of other units with clocks of
+ * their own, passed on by this one: counted as frames, never decoded, since one device here
+ * is one clock; such a unit is connected to the computer itself. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,11 +13,15 @@
 enum {
     TERMINATOR = 0x0A,
     BINARY_BIT = 0x80,
-    FRAME_MAX = 4096,    /* the maker's receive buffer */
-    HEAD_SIZE = 9,       /* id and timestamp of a binary message */
-    VALUE_MAX = 9,       /* values of the longest message, the rotation matrix */
-    TAIL_MAX = 160,      /* longest message of numbers, stuffed or ASCII */
-    NOTICE_SIZE = 128,   /* notes are up to 127 characters */
+    FRAME_MAX = 4096,  /* the maker's receive buffer */
+    HEAD_SIZE = 9,     /* id and timestamp of a binary message */
+    VALUE_MAX = 9,     /* values of the longest message, the rotation matrix */
+    TAIL_MAX = 160,    /* longest message of numbers, stuffed or ASCII */
+    NOTICE_SIZE = 128, /* notes are up to 127 characters */
+    NAME_SIZE = 32,    /* device names are up to 31 characters */
+    IDENTITY_SIZE = 96,
+    KEY_SIZE = 48,
+    ACCESSORY_CHANNEL_COUNT = 8,
     COMMAND_TRY_MAX = 3, /* the maker's policy: two retries, 0.5 s each */
     BASE_RATE_HZ = 400,
     LOW_BATTERY_PERCENT = 10
@@ -188,20 +195,74 @@ struct parsed {
     uint8_t plain[FRAME_MAX]; /* un-stuffed bytes, where stuffing was used */
 };
 
+/* Settings of the unit that matter here; all are numbers or switches. */
+enum setting {
+    BINARY_MODE,
+    INERTIAL_DIVISOR,
+    AHRS_DIVISOR,
+    USB_DATA,
+    SERIAL_DATA,
+    SERIAL_MODE,
+    SERIAL_BAUD,
+    ACCESSORY_SIZE,
+    ACCESSORY_END,
+    ACCESSORY_TIMEOUT,
+    SETTING_COUNT
+};
+
+/* The interface that the unit is spoken to on, as it says. */
+enum interface {
+    INTERFACE_UNKNOWN,
+    INTERFACE_USB,
+    INTERFACE_SERIAL,
+    INTERFACE_OTHER
+};
+
 struct ximu3 {
     uint64_t newest_us; /* of any message with numbers; 0 before the first */
 
+    /* From the unit's own words alone. */
+    int32_t told[SETTING_COUNT];
+    uint32_t told_mask;   /* settings that it has told */
+    double rate_hz;       /* of inertial messages, 0 = not told */
+    bool is_next_pending; /* the next divisor it tells is not in effect yet */
+    enum interface interface;
+    char name[NAME_SIZE];
+    char number[NAME_SIZE];
+    char firmware[NAME_SIZE];
+    char identity[IDENTITY_SIZE];
+
+    /* What is asked of it. */
+    double asked_hz; /* 0 = the default is good */
     unsigned divisor;
-    unsigned command; /* index of the setting being sent */
+    bool has_accessory;
+    unsigned step; /* see STEP_PING */
     unsigned try_count;
     bool is_waiting;
+    bool is_mute;     /* answered nothing */
+    bool has_written; /* something has to be applied */
     int64_t sent_ns;
+    bool has_restored;
 
     unsigned notice_count;
     char notice[NOTICE_SIZE];
 };
 
 _Static_assert(sizeof(struct ximu3) <= DRIVER_CONTEXT_SIZE, "context too small");
+
+/* The settings as they were found, before any was changed. */
+struct ximu3_kept {
+    uint32_t found_mask;
+    uint32_t changed_mask;
+    int32_t found[SETTING_COUNT];
+};
+
+_Static_assert(sizeof(struct ximu3_kept) <= DRIVER_KEPT_SIZE, "kept too small");
+
+static struct ximu3_kept *kept_of(struct driver_context *context)
+{
+    return (struct ximu3_kept *)(void *)context->kept;
+}
 
 static struct ximu3 *ximu3_of(struct driver_context *context)
 {
@@ -474,20 +535,46 @@ static int content_decode(struct ximu3 *ximu3, const struct parsed *parsed,
 
 /* ---- settings sent to the device ---- */
 
-struct setting {
-    const char *key;   /* as the device spells it, and as sent */
-    const char *value; /* NULL = the divisor */
+/* On which interface a setting is touched. Never "factory", "erase", "format" or
+ * "bootloader". The magnetometer and the high-g sensor stay as found: they are recorded,
+ * and nothing here needs them. */
+enum need {
+    NEED_ALWAYS,
+    NEED_USB,
+    NEED_SERIAL,
+    NEED_ACCESSORY /* on USB alone: the accessory takes the place of the serial interface */
 };
 
-static const struct setting SETTINGS[] = {
-    {"binary_mode_enabled", "true"},
-    {"inertial_message_rate_divisor", NULL},
-    {"ahrs_message_rate_divisor", "0"}, /* its own estimate is not used */
-    {"apply", "null"},                  /* else settings take 2 s to take effect */
+static const struct {
+    const char *key; /* as the device spells it, and as sent */
+    enum need need;
+    bool is_switch;
+    int32_t wanted;
+} SETTINGS[SETTING_COUNT] = {
+    [BINARY_MODE] = {"binary_mode_enabled", NEED_ALWAYS, true, 1},
+    [INERTIAL_DIVISOR] = {"inertial_message_rate_divisor", NEED_ALWAYS, false, 4},
+    /* Its own estimate is not used. */
+    [AHRS_DIVISOR] = {"ahrs_message_rate_divisor", NEED_ALWAYS, false, 0},
+    [USB_DATA] = {"usb_data_messages_enabled", NEED_USB, true, 1},
+    [SERIAL_DATA] = {"serial_data_messages_enabled", NEED_SERIAL, true, 1},
+    /* Send conditions of the accessory board: one message a line. */
+    [SERIAL_MODE] = {"serial_mode", NEED_ACCESSORY, false, 2},
+    [SERIAL_BAUD] = {"serial_baud_rate", NEED_ACCESSORY, false, 115200},
+    [ACCESSORY_SIZE] = {"serial_accessory_number_of_bytes", NEED_ACCESSORY, false, 1024},
+    [ACCESSORY_END] = {"serial_accessory_termination_byte", NEED_ACCESSORY, false, 10},
+    [ACCESSORY_TIMEOUT] = {"serial_accessory_timeout", NEED_ACCESSORY, false, 100},
 };
 
+/* The dialogue, one command after the other; those that are not needed are left out. */
 enum {
-    SETTING_COUNT = sizeof SETTINGS / sizeof SETTINGS[0]
+    STEP_PING,
+    STEP_FIRMWARE,
+    STEP_READ,                               /* each setting as found */
+    STEP_WRITE = STEP_READ + SETTING_COUNT,  /* each that differs */
+    STEP_APPLY = STEP_WRITE + SETTING_COUNT, /* else settings take 2 s to take effect */
+    STEP_CHECK,                              /* the rate that was really set */
+    STEP_DONE,                               /* all is said: look at what came out */
+    STEP_OVER
 };
 
 static const unsigned DIVISORS[] = {1,  2,  4,  5,  8,   10,  16, 20,
@@ -503,6 +590,101 @@ static unsigned divisor_choose(double rate_hz)
         }
     }
     return best;
+}
+
+static int32_t wanted_value(const struct ximu3 *ximu3, enum setting setting)
+{
+    return setting == INERTIAL_DIVISOR ? (int32_t)ximu3->divisor : SETTINGS[setting].wanted;
+}
+
+static bool is_told(const struct ximu3 *ximu3, enum setting setting)
+{
+    return ximu3->told_mask >> setting & 1u;
+}
+
+static bool is_as_wanted(const struct ximu3 *ximu3, enum setting setting)
+{
+    return is_told(ximu3, setting) && ximu3->told[setting] == wanted_value(ximu3, setting);
+}
+
+/* ---- answers: {"key":value} ---- */
+
+struct span {
+    const char *text;
+    size_t size;
+};
+
+static void span_skip(struct span *span, size_t size)
+{
+    span->text += size;
+    span->size -= size;
+}
+
+static void spaces_skip(struct span *span)
+{
+    while (span->size > 0 && span->text[0] == ' ') {
+        span_skip(span, 1);
+    }
+}
+
+/* Take a string; what stands before it is passed over. */
+static bool string_take(struct span *rest, struct span *string)
+{
+    const char *start = memchr(rest->text, '"', rest->size);
+    if (!start) {
+        return false;
+    }
+    span_skip(rest, (size_t)(start - rest->text) + 1);
+    size_t size = 0;
+    while (size < rest->size && rest->text[size] != '"') {
+        size += rest->text[size] == '\\' && size + 1 < rest->size ? 2 : 1;
+    }
+    if (size >= rest->size) {
+        return false;
+    }
+    *string = (struct span){rest->text, size};
+    span_skip(rest, size + 1);
+    return true;
+}
+
+/* Bytes of an object with all its braces, or of a word. */
+static size_t value_size(const struct span *rest)
+{
+    size_t size = 0;
+    unsigned depth = 0;
+    for (; size < rest->size; size++) {
+        char character = rest->text[size];
+        bool is_end = character == '}' || character == ']';
+        if (depth == 0 && (is_end || character == ',')) {
+            break;
+        }
+        depth += character == '{' || character == '[';
+        depth -= is_end ? 1 : 0;
+    }
+    while (size > 0 && rest->text[size - 1] == ' ') {
+        size--;
+    }
+    return size;
+}
+
+/* Take "key":value; the value without its quotes. */
+static bool pair_take(struct span *rest, struct span *key, struct span *value)
+{
+    if (!string_take(rest, key)) {
+        return false;
+    }
+    spaces_skip(rest);
+    if (rest->size == 0 || rest->text[0] != ':') {
+        return false;
+    }
+    span_skip(rest, 1);
+    spaces_skip(rest);
+    if (rest->size > 0 && rest->text[0] == '"') {
+        return string_take(rest, value);
+    }
+    *value = (struct span){rest->text, value_size(rest)};
+    span_skip(rest, value->size);
+    return true;
 }
 
 /* Letters and digits alone count, in any case. */
@@ -521,33 +703,304 @@ static char key_next(const char **text, const char *end)
     return '\0';
 }
 
-static bool key_equals(const char *a, size_t a_size, const char *b)
+static bool key_equals(const struct span *key, const char *expected)
 {
-    const char *a_end = a + a_size;
-    const char *b_end = b + strlen(b);
+    const char *a = key->text;
+    const char *a_end = key->text + key->size;
+    const char *b_end = expected + strlen(expected);
     char character = '\0';
     do {
         character = key_next(&a, a_end);
-        if (character != key_next(&b, b_end)) {
+        if (character != key_next(&expected, b_end)) {
             return false;
         }
     } while (character != '\0');
     return true;
 }
 
-/* {"key":...}: the device answers a command by repeating its key. */
-static void reply_decode(struct ximu3 *ximu3, const char *text, size_t size)
+/* Member of an object by key. */
+static bool member_find(struct span object, const char *key, struct span *value)
 {
-    const char *key = memchr(text, '"', size);
-    if (!key || ximu3->command == SETTING_COUNT) {
+    struct span found;
+    while (pair_take(&object, &found, value)) {
+        if (key_equals(&found, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void text_take(const struct span *span, char *text, size_t capacity)
+{
+    size_t size = span->size < capacity - 1 ? span->size : capacity - 1;
+    for (size_t index = 0; index < size; index++) {
+        char character = span->text[index];
+        text[index] = (char)(character >= ' ' && character <= '~' ? character : '?');
+    }
+    text[size] = '\0';
+}
+
+static bool value_take(const struct span *value, int32_t *number)
+{
+    uint64_t integer = 0;
+    bool is_true = value->size == 4 && memcmp(value->text, "true", 4) == 0;
+    if (is_true || (value->size == 5 && memcmp(value->text, "false", 5) == 0)) {
+        *number = is_true;
+        return true;
+    }
+    if (value->size == 0
+        || framing_integer(value->text, value->size, &integer) != value->size
+        || integer > INT32_MAX) {
+        return false;
+    }
+    *number = (int32_t)integer;
+    return true;
+}
+
+/* Who it is: from the answers to the ping and to the question for its firmware. */
+static void identity_make(struct ximu3 *ximu3)
+{
+    (void)snprintf(ximu3->identity, sizeof ximu3->identity, "%s%s%s%s%s", ximu3->name,
+                   ximu3->number[0] ? " " : "", ximu3->number,
+                   ximu3->firmware[0] ? ", firmware " : "", ximu3->firmware);
+}
+
+static void ping_decode(struct ximu3 *ximu3, struct span object)
+{
+    struct span value;
+    if (member_find(object, "name", &value)) {
+        text_take(&value, ximu3->name, sizeof ximu3->name);
+    }
+    if (member_find(object, "sn", &value) || member_find(object, "serial_number", &value)) {
+        text_take(&value, ximu3->number, sizeof ximu3->number);
+    }
+    if (member_find(object, "interface", &value)) {
+        ximu3->interface = key_equals(&value, "usb")      ? INTERFACE_USB
+                           : key_equals(&value, "serial") ? INTERFACE_SERIAL
+                                                          : INTERFACE_OTHER;
+    }
+    if (ximu3->has_accessory && ximu3->interface == INTERFACE_SERIAL) {
+        (void)snprintf(ximu3->notice, sizeof ximu3->notice,
+                       "the accessory needs the serial interface: connect the unit by USB");
+        ximu3->notice_count++;
+    }
+    identity_make(ximu3);
+}
+
+static void rate_update(struct ximu3 *ximu3)
+{
+    int32_t divisor = ximu3->told[INERTIAL_DIVISOR];
+    ximu3->rate_hz = divisor > 0 ? (double)BASE_RATE_HZ / divisor : 0.0;
+}
+
+/* A divisor takes effect when it is applied. The first that is told, and the first after
+ * applying, are in effect: they answer questions; and so is one that is told twice. */
+static void setting_decode(struct ximu3 *ximu3, enum setting setting, int32_t value)
+{
+    bool is_repeated = is_told(ximu3, setting) && ximu3->told[setting] == value;
+    ximu3->told[setting] = value;
+    ximu3->told_mask |= 1u << setting;
+    if (setting != INERTIAL_DIVISOR) {
         return;
     }
-    key++;
-    const char *end = memchr(key, '"', size - (size_t)(key - text));
-    if (end && key_equals(key, (size_t)(end - key), SETTINGS[ximu3->command].key)) {
-        ximu3->command++;
-        ximu3->try_count = 0;
-        ximu3->is_waiting = false;
+    if (!ximu3->is_next_pending || is_repeated) {
+        rate_update(ximu3);
+    }
+    ximu3->is_next_pending = true;
+}
+
+static enum setting setting_find(const struct span *key)
+{
+    unsigned setting = 0;
+    while (setting < SETTING_COUNT && !key_equals(key, SETTINGS[setting].key)) {
+        setting++;
+    }
+    return (enum setting)setting;
+}
+
+/* The setting that a step reads or writes, SETTING_COUNT = none. */
+static enum setting step_setting(unsigned step)
+{
+    if (step == STEP_CHECK) {
+        return INERTIAL_DIVISOR;
+    }
+    if (step < STEP_READ || step >= STEP_APPLY) {
+        return SETTING_COUNT;
+    }
+    return (enum setting)((step - STEP_READ) % SETTING_COUNT);
+}
+
+static const char *step_key(unsigned step)
+{
+    enum setting setting = step_setting(step);
+    if (setting != SETTING_COUNT) {
+        return SETTINGS[setting].key;
+    }
+    return step == STEP_PING       ? "ping"
+           : step == STEP_FIRMWARE ? "firmware_version"
+                                   : "apply";
+}
+
+static bool is_write(unsigned step)
+{
+    return step >= STEP_WRITE && step < STEP_APPLY;
+}
+
+static void step_finish(struct ximu3 *ximu3)
+{
+    ximu3->step++;
+    ximu3->try_count = 0;
+    ximu3->is_waiting = false;
+}
+
+/* "key: reason" for people, unless a question alone was refused: older firmware does not
+ * know every key. */
+static void refusal_note(struct ximu3 *ximu3, const struct span *key,
+                         const struct span *reason)
+{
+    char name[KEY_SIZE];
+    char text[NAME_SIZE * 2];
+    bool is_question =
+        ximu3->is_waiting && ximu3->step >= STEP_FIRMWARE && ximu3->step < STEP_WRITE;
+    if (is_question) {
+        return;
+    }
+    text_take(key, name, sizeof name);
+    text_take(reason, text, sizeof text);
+    (void)snprintf(ximu3->notice, sizeof ximu3->notice, "%s: %s", name, text);
+    ximu3->notice_count++;
+}
+
+/* The device answers a command by repeating its key, with the value that it has now. */
+static void reply_decode(struct ximu3 *ximu3, const char *text, size_t size)
+{
+    struct span rest = {text, size};
+    struct span key;
+    struct span value;
+    struct span reason;
+    int32_t number = 0;
+    if (!pair_take(&rest, &key, &value)) {
+        return;
+    }
+    enum setting setting = setting_find(&key);
+    bool is_refused =
+        value.size > 0 && value.text[0] == '{' && member_find(value, "error", &reason);
+    if (is_refused) {
+        refusal_note(ximu3, &key, &reason);
+    } else if (setting != SETTING_COUNT && value_take(&value, &number)) {
+        setting_decode(ximu3, setting, number);
+    } else if (key_equals(&key, "ping")) {
+        ping_decode(ximu3, value);
+    } else if (key_equals(&key, "firmware_version")) {
+        text_take(&value, ximu3->firmware, sizeof ximu3->firmware);
+        identity_make(ximu3);
+    } else if (key_equals(&key, "apply") && is_told(ximu3, INERTIAL_DIVISOR)) {
+        rate_update(ximu3);
+        ximu3->is_next_pending = false;
+    }
+    /* A late answer to the question is none to the write. */
+    bool is_answer = ximu3->is_waiting && key_equals(&key, step_key(ximu3->step));
+    if (is_answer
+        && (is_refused || !is_write(ximu3->step) || is_as_wanted(ximu3, setting))) {
+        step_finish(ximu3);
+    }
+}
+
+/* ---- commands ---- */
+
+static bool is_used(const struct ximu3 *ximu3, enum setting setting)
+{
+    switch (SETTINGS[setting].need) {
+    case NEED_ALWAYS:
+        return true;
+    case NEED_USB:
+        return ximu3->interface == INTERFACE_USB;
+    case NEED_SERIAL:
+        return ximu3->interface == INTERFACE_SERIAL;
+    case NEED_ACCESSORY:
+        return ximu3->has_accessory && ximu3->interface == INTERFACE_USB;
+    }
+    return false;
+}
+
+static bool is_step_needed(const struct ximu3 *ximu3, unsigned step)
+{
+    enum setting setting = step_setting(step);
+    if (step == STEP_PING) {
+        return true;
+    }
+    if (is_write(step)) {
+        return is_used(ximu3, setting) && !is_as_wanted(ximu3, setting);
+    }
+    if (step == STEP_APPLY || step == STEP_CHECK) {
+        return ximu3->has_written && (step == STEP_APPLY || !ximu3->is_mute);
+    }
+    return !ximu3->is_mute && (setting == SETTING_COUNT || is_used(ximu3, setting));
+}
+
+static size_t setting_write(enum setting setting, int32_t value, uint8_t *bytes)
+{
+    char number[16];
+    (void)snprintf(number, sizeof number, "%ld", (long)value);
+    const char *word = value ? "true" : "false";
+    return (size_t)snprintf((char *)bytes, DRIVER_COMMAND_MAX, "{\"%s\":%s}\n",
+                            SETTINGS[setting].key,
+                            SETTINGS[setting].is_switch ? word : number);
+}
+
+/* Remember what a setting was before it is changed. */
+static void found_keep(const struct ximu3 *ximu3, struct ximu3_kept *kept,
+                       enum setting setting)
+{
+    uint32_t bit = 1u << setting;
+    if (is_told(ximu3, setting) && !((kept->found_mask | kept->changed_mask) & bit)) {
+        kept->found_mask |= bit;
+        kept->found[setting] = ximu3->told[setting];
+    }
+    kept->changed_mask |= bit;
+}
+
+static size_t step_send(struct ximu3 *ximu3, struct ximu3_kept *kept, uint8_t *bytes)
+{
+    enum setting setting = step_setting(ximu3->step);
+    if (!is_write(ximu3->step)) {
+        return (size_t)snprintf((char *)bytes, DRIVER_COMMAND_MAX, "{\"%s\":null}\n",
+                                step_key(ximu3->step));
+    }
+    found_keep(ximu3, kept, setting);
+    ximu3->has_written = true;
+    return setting_write(setting, wanted_value(ximu3, setting), bytes);
+}
+
+/* Three tries were in vain. */
+static void step_give_up(struct ximu3 *ximu3)
+{
+    enum setting setting = step_setting(ximu3->step);
+    if (ximu3->step == STEP_PING) {
+        ximu3->is_mute = true;
+        (void)snprintf(
+            ximu3->notice, sizeof ximu3->notice,
+            "the sensor does not answer: its rate may be another than asked for");
+        ximu3->notice_count++;
+    } else if (is_write(ximu3->step) && is_told(ximu3, setting)) {
+        (void)snprintf(ximu3->notice, sizeof ximu3->notice,
+                       "%s: asked for %ld, the sensor says %ld", SETTINGS[setting].key,
+                       (long)wanted_value(ximu3, setting), (long)ximu3->told[setting]);
+        ximu3->notice_count++;
+    }
+    step_finish(ximu3);
+}
+
+/* Does the sensor measure as fast as was asked for? */
+static void rate_check(struct ximu3 *ximu3)
+{
+    bool is_other = ximu3->asked_hz > 0.0 && ximu3->rate_hz > 0.0
+                    && fabs(ximu3->rate_hz - ximu3->asked_hz) > 0.01 * ximu3->asked_hz;
+    if (is_other) {
+        (void)snprintf(ximu3->notice, sizeof ximu3->notice,
+                       "asked for %g Hz, the sensor set %g Hz", ximu3->asked_hz,
+                       ximu3->rate_hz);
+        ximu3->notice_count++;
     }
 }
 
@@ -555,26 +1008,51 @@ static size_t ximu3_command_next(struct driver_context *context, int64_t now_ns,
                                  uint8_t *bytes)
 {
     struct ximu3 *ximu3 = ximu3_of(context);
-    if (ximu3->is_waiting && now_ns - ximu3->sent_ns < COMMAND_TIMEOUT_NS) {
+    bool is_patient = ximu3->is_waiting && now_ns - ximu3->sent_ns < COMMAND_TIMEOUT_NS;
+    if (is_patient || ximu3->step == STEP_OVER) {
         return 0;
     }
     if (ximu3->try_count == COMMAND_TRY_MAX) {
-        ximu3->command++;
-        ximu3->try_count = 0;
+        step_give_up(ximu3);
     }
-    ximu3->is_waiting = ximu3->command < SETTING_COUNT;
-    if (!ximu3->is_waiting) {
-        ximu3->command = SETTING_COUNT;
+    while (ximu3->step < STEP_DONE && !is_step_needed(ximu3, ximu3->step)) {
+        ximu3->step++;
+    }
+    if (ximu3->step == STEP_DONE) {
+        rate_check(ximu3);
+        ximu3->step = STEP_OVER;
         return 0;
     }
-    const struct setting *setting = &SETTINGS[ximu3->command];
-    char number[16];
-    (void)snprintf(number, sizeof number, "%u", ximu3->divisor);
-    int size = snprintf((char *)bytes, DRIVER_COMMAND_MAX, "{\"%s\":%s}\n", setting->key,
-                        setting->value ? setting->value : number);
+    ximu3->is_waiting = true;
     ximu3->try_count++;
     ximu3->sent_ns = now_ns;
-    return (size_t)size;
+    return step_send(ximu3, kept_of(context), bytes);
+}
+
+/* There is no command that stops the messages; what was changed goes back, the last first.
+ */
+static size_t ximu3_command_stop(struct driver_context *context, uint8_t *bytes)
+{
+    static const char APPLY[] = "{\"apply\":null}\n";
+    struct ximu3 *ximu3 = ximu3_of(context);
+    struct ximu3_kept *kept = kept_of(context);
+    ximu3->step = STEP_OVER;
+    ximu3->is_waiting = false;
+    for (unsigned setting = SETTING_COUNT; setting-- > 0;) {
+        uint32_t bit = 1u << setting;
+        bool is_ours = kept->changed_mask & kept->found_mask & bit;
+        kept->changed_mask &= ~bit;
+        if (is_ours) {
+            ximu3->has_restored = true;
+            return setting_write((enum setting)setting, kept->found[setting], bytes);
+        }
+    }
+    if (!ximu3->has_restored) {
+        return 0;
+    }
+    ximu3->has_restored = false;
+    memcpy(bytes, APPLY, sizeof APPLY - 1);
+    return sizeof APPLY - 1;
 }
 
 /* ---- the driver ---- */
@@ -583,9 +1061,13 @@ static enum status ximu3_init(struct driver_context *context,
                               const struct driver_settings *settings)
 {
     struct ximu3 *ximu3 = ximu3_of(context);
-    double rate_hz = settings && settings->rate_hz > 0.0 ? settings->rate_hz : 100.0;
-    ximu3->divisor = divisor_choose(rate_hz);
-    return STATUS_OK;
+    ximu3->asked_hz = settings->rate_hz > 0.0 ? settings->rate_hz : 0.0;
+    ximu3->divisor = divisor_choose(ximu3->asked_hz > 0.0 ? ximu3->asked_hz : 100.0);
+    ximu3->has_accessory = settings->channel && settings->channel[0] != '\0';
+    unsigned channel = 0;
+    return ximu3->has_accessory
+               ? driver_channel_parse(settings->channel, ACCESSORY_CHANNEL_COUNT, &channel)
+               : STATUS_OK;
 }
 
 static bool is_start(const uint8_t *bytes, size_t size)
@@ -731,6 +1213,16 @@ static int ximu3_decode(struct driver_context *context, const uint8_t *frame,
     return count;
 }
 
+static double ximu3_rate_hz_get(const struct driver_context *context)
+{
+    return ximu3_look(context)->rate_hz;
+}
+
+static const char *ximu3_identity_get(const struct driver_context *context)
+{
+    return ximu3_look(context)->identity;
+}
+
 static const char *ximu3_notice_get(const struct driver_context *context, unsigned *count)
 {
     const struct ximu3 *ximu3 = ximu3_look(context);
@@ -742,6 +1234,8 @@ static const char *ximu3_notice_get(const struct driver_context *context, unsign
  */
 static const struct usb_id USB_IDS[] = {{0x04D8, 0x0057, false}};
 static const uint8_t QUESTION[] = "{\"ping\":null}\n";
+/* Its serial interface may have been set to these. */
+static const unsigned BAUDS[] = {460800, 921600, 0};
 
 extern const struct driver driver_xio_ximu3;
 
@@ -756,11 +1250,15 @@ const struct driver driver_xio_ximu3 = {
     .tick_s = 1e-6,
     .usb_ids = USB_IDS,
     .usb_id_count = sizeof USB_IDS / sizeof USB_IDS[0],
+    .bauds = BAUDS,
     .question = QUESTION,
     .question_size = sizeof QUESTION - 1,
     .init = ximu3_init,
     .frame_next = ximu3_frame_next,
     .decode = ximu3_decode,
     .command_next = ximu3_command_next,
+    .command_stop = ximu3_command_stop,
+    .rate_hz_get = ximu3_rate_hz_get,
+    .identity_get = ximu3_identity_get,
     .notice_get = ximu3_notice_get,
 };

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "acquisition/framing.h"
+#include "simulation/device_model.h"
 #include "tests/acquisition/driver_support.h"
+#include "tests/support/rig_device.h"
 
 static const char DRIVER[] = "xio-ximu3";
 
@@ -560,24 +562,65 @@ static void reply_feed(struct collected *collected, const char *text)
 
 static const int64_t MS = 1000000;
 
-START_TEST(settings_are_sent_one_by_one)
+/* One command and its answer. */
+static void exchange(struct collected *collected, int64_t now_ns, const char *command,
+                     const char *reply)
+{
+    command_expect(collected, now_ns, command);
+    reply_feed(collected, reply);
+}
+
+static const char *notice(const struct collected *collected, unsigned *count)
+{
+    return collected->device.driver->notice_get(&collected->device.context, count);
+}
+
+static double rate_hz(const struct collected *collected)
+{
+    return collected->device.driver->rate_hz_get(&collected->device.context);
+}
+
+START_TEST(settings_are_read_and_sent_one_by_one)
 {
     struct collected collected;
     const struct driver_settings settings = {.rate_hz = 50.0};
     collected_init(&collected, DRIVER, &settings);
-    command_expect(&collected, 0, "{\"binary_mode_enabled\":true}\n");
+    command_expect(&collected, 0, "{\"ping\":null}\n");
     command_expect(&collected, 100 * MS, "");
-    reply_feed(&collected, "{\"ping\":null}\n");
+    reply_feed(&collected, "{\"time\":\"2024\"}\n");
     command_expect(&collected, 110 * MS, "");
-    reply_feed(&collected, "{\"Binary Mode Enabled\":true}\n");
-    command_expect(&collected, 120 * MS, "{\"inertial_message_rate_divisor\":8}\n");
-    reply_feed(&collected, "{\"inertial_message_rate_divisor\":8}\n");
-    command_expect(&collected, 130 * MS, "{\"ahrs_message_rate_divisor\":0}\n");
-    reply_feed(&collected, "{\"ahrs_message_rate_divisor\":{\"error\":\"no\"}}\n");
-    command_expect(&collected, 140 * MS, "{\"apply\":null}\n");
-    reply_feed(&collected, "{\"apply\":null}\n");
-    command_expect(&collected, 150 * MS, "");
+    reply_feed(
+        &collected,
+        "{\"ping\":{\"interface\":\"USB\",\"name\":\"hip\",\"sn\":\"51D00001\"}}\r\n");
+    exchange(&collected, 120 * MS, "{\"firmware_version\":null}\n",
+             "{\"firmware_version\":\"v2.5.4\"}\n");
+    ck_assert_str_eq(collected.device.driver->identity_get(&collected.device.context),
+                     "hip 51D00001, firmware v2.5.4");
+    exchange(&collected, 130 * MS, "{\"binary_mode_enabled\":null}\n",
+             "{\"Binary Mode Enabled\":false}\n");
+    ck_assert_double_eq(rate_hz(&collected), 0.0);
+    exchange(&collected, 140 * MS, "{\"inertial_message_rate_divisor\":null}\n",
+             "{\"inertial_message_rate_divisor\":4}\n");
+    ck_assert_double_eq(rate_hz(&collected), 100.0);
+    exchange(&collected, 150 * MS, "{\"ahrs_message_rate_divisor\":null}\n",
+             "{\"ahrs_message_rate_divisor\":0}\n");
+    exchange(&collected, 160 * MS, "{\"usb_data_messages_enabled\":null}\n",
+             "{\"usb_data_messages_enabled\":true}\n");
+    /* Two of the four differ. */
+    exchange(&collected, 170 * MS, "{\"binary_mode_enabled\":true}\n",
+             "{\"binary_mode_enabled\":true}\n");
+    exchange(&collected, 180 * MS, "{\"inertial_message_rate_divisor\":8}\n",
+             "{\"inertial_message_rate_divisor\":8}\n");
+    ck_assert_double_eq(rate_hz(&collected), 100.0);
+    exchange(&collected, 190 * MS, "{\"apply\":null}\n", "{\"apply\":null}\n");
+    ck_assert_double_eq(rate_hz(&collected), 50.0);
+    exchange(&collected, 200 * MS, "{\"inertial_message_rate_divisor\":null}\n",
+             "{\"inertial_message_rate_divisor\":8}\n");
+    command_expect(&collected, 210 * MS, "");
     command_expect(&collected, 99000 * MS, "");
+    unsigned count = 0;
+    notice(&collected, &count);
+    ck_assert_uint_eq(count, 0);
     collected_free(&collected);
 }
 
@@ -586,12 +629,13 @@ END_TEST
 START_TEST(mute_device_is_asked_three_times)
 {
     static const char *const commands[] = {
-        "{\"binary_mode_enabled\":true}\n", "{\"inertial_message_rate_divisor\":4}\n",
-        "{\"ahrs_message_rate_divisor\":0}\n", "{\"apply\":null}\n"};
+        "{\"ping\":null}\n", "{\"binary_mode_enabled\":true}\n",
+        "{\"inertial_message_rate_divisor\":4}\n", "{\"ahrs_message_rate_divisor\":0}\n",
+        "{\"apply\":null}\n"};
     struct collected collected;
     collected_init(&collected, DRIVER, NULL);
     int64_t now_ns = 5000 * MS;
-    for (unsigned command = 0; command < 4; command++) {
+    for (unsigned command = 0; command < 5; command++) {
         for (unsigned repeat = 0; repeat < 3; repeat++) {
             command_expect(&collected, now_ns, commands[command]);
             command_expect(&collected, now_ns + 499 * MS, "");
@@ -600,10 +644,384 @@ START_TEST(mute_device_is_asked_three_times)
     }
     command_expect(&collected, now_ns, "");
     command_expect(&collected, now_ns + 60000 * MS, "");
+    unsigned count = 0;
+    ck_assert_str_eq(notice(&collected, &count),
+                     "the sensor does not answer: its rate may be another than asked for");
+    ck_assert_uint_eq(count, 1);
+    ck_assert_double_eq(rate_hz(&collected), 0.0);
+    /* What it had before is not known: nothing can be given back. */
+    uint8_t bytes[DRIVER_COMMAND_MAX];
+    const struct driver *driver = collected.device.driver;
+    ck_assert_uint_eq(driver->command_stop(&collected.device.context, bytes), 0);
     /* A port that was lost may come back with a device that forgot. */
     device_interrupt(&collected.device);
     command_expect(&collected, now_ns, commands[0]);
     collected_free(&collected);
+}
+
+END_TEST
+
+/* Ping and firmware, then whatever is asked answers itself, up to a command. */
+static void dialogue_until(struct collected *collected, const char *interface,
+                           const char *until)
+{
+    char command[DRIVER_COMMAND_MAX + 1];
+    const struct driver *driver = collected->device.driver;
+    for (unsigned round = 0; round < 30; round++) {
+        size_t size = driver->command_next(&collected->device.context, round * 10 * MS,
+                                           (uint8_t *)command);
+        command[size] = '\0';
+        if (size == 0 || strcmp(command, until) == 0) {
+            ck_assert_str_eq(command, until);
+            return;
+        }
+        char reply[DRIVER_COMMAND_MAX + 8];
+        char *value = strstr(command, "null");
+        /* In effect whatever is asked for: 400 Hz / 8. */
+        snprintf(reply, sizeof reply, "%.*s8}\n", (int)(value ? value - command : 0),
+                 command);
+        if (strstr(command, "ping")) {
+            snprintf(reply, sizeof reply, "{\"ping\":{\"interface\":\"%s\"}}\n", interface);
+        } else if (strstr(command, "apply") || !value) {
+            snprintf(reply, sizeof reply, "%s", command);
+        }
+        reply_feed(collected, reply);
+    }
+    ck_abort_msg("never asked: %s", until);
+}
+
+START_TEST(refusals_and_other_values_are_told)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    unsigned count = 0;
+    dialogue_until(&collected, "USB", "{\"inertial_message_rate_divisor\":4}\n");
+    reply_feed(&collected,
+               "{\"inertial_message_rate_divisor\":{\"error\":\"Invalid value\"}}\n");
+    ck_assert_str_eq(notice(&collected, &count),
+                     "inertial_message_rate_divisor: Invalid value");
+    ck_assert_uint_eq(count, 1);
+    /* Another value is no confirmation: asked again, then told. */
+    for (unsigned repeat = 0; repeat < 3; repeat++) {
+        exchange(&collected, 1000 * MS + 500 * MS * repeat,
+                 "{\"ahrs_message_rate_divisor\":0}\n",
+                 "{\"ahrs_message_rate_divisor\":8}\n");
+    }
+    command_expect(&collected, 2500 * MS, "{\"usb_data_messages_enabled\":true}\n");
+    ck_assert_str_eq(notice(&collected, &count),
+                     "ahrs_message_rate_divisor: asked for 0, the sensor says 8");
+    ck_assert_uint_eq(count, 2);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(unknown_keys_of_older_firmware_are_passed_over)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    exchange(&collected, 0, "{\"ping\":null}\n", "{\"ping\":{\"interface\":\"USB\"}}\n");
+    exchange(&collected, 0, "{\"firmware_version\":null}\n",
+             "{\"firmware_version\":{\"error\":\"Unknown\"}}\n");
+    command_expect(&collected, 0, "{\"binary_mode_enabled\":null}\n");
+    unsigned count = 0;
+    notice(&collected, &count);
+    ck_assert_uint_eq(count, 0);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(impossible_rate_is_told)
+{
+    struct collected collected;
+    const struct driver_settings settings = {.rate_hz = 60.0};
+    collected_init(&collected, DRIVER, &settings);
+    dialogue_until(&collected, "USB", "");
+    unsigned count = 0;
+    ck_assert_str_eq(notice(&collected, &count), "asked for 60 Hz, the sensor set 50 Hz");
+    ck_assert_uint_eq(count, 1);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(accessory_is_left_alone_on_its_own_interface)
+{
+    struct collected collected;
+    const struct driver_settings settings = {.channel = "A2"};
+    collected_init(&collected, DRIVER, &settings);
+    dialogue_until(&collected, "Serial", "{\"serial_data_messages_enabled\":true}\n");
+    reply_feed(&collected, "{\"serial_data_messages_enabled\":true}\n");
+    dialogue_until(&collected, "Serial", "");
+    unsigned count = 0;
+    ck_assert_str_eq(notice(&collected, &count),
+                     "the accessory needs the serial interface: connect the unit by USB");
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(channel_is_checked)
+{
+    static const struct {
+        const char *channel;
+        enum status status;
+    } cases[] = {{"A0", STATUS_OK},
+                 {"A7", STATUS_OK},
+                 {"A8", STATUS_BAD_INPUT},
+                 {"B", STATUS_BAD_INPUT},
+                 {"", STATUS_OK}};
+    struct device device;
+    const struct driver_settings settings = {.channel = cases[_i].channel};
+    ck_assert_int_eq(device_init(&device, driver_find(DRIVER), &settings),
+                     cases[_i].status);
+}
+
+END_TEST
+
+START_TEST(broken_answers_are_survived)
+{
+    static const char *const answers[] = {
+        "{\n",
+        "{}\n",
+        "{\"\n",
+        "{\"ping\n",
+        "{\"ping\"}\n",
+        "{\"ping\":\n",
+        "{\"ping\":{\n",
+        "{\"ping\":{\"sn\":\"\\\n",
+        "{\"ping\":{\"sn\":}}\n",
+        "{:}\n",
+        "{\"inertial_message_rate_divisor\":99999999999999999999}\n",
+        "{\"inertial_message_rate_divisor\":-4}\n",
+        "{\"inertial_message_rate_divisor\":4.5}\n",
+        "{\"inertial_message_rate_divisor\":[4]}\n",
+        "{\"inertial_message_rate_divisor\":0}\n",
+    };
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    command_expect(&collected, 0, "{\"ping\":null}\n");
+    reply_feed(&collected, answers[_i]);
+    ck_assert_double_eq(rate_hz(&collected), 0.0);
+    ck_assert_uint_eq(collected.device.counters.frame_count, 1);
+    collected_free(&collected);
+}
+
+END_TEST
+
+/* ---- the driver against the device model ---- */
+
+/* A line in memory: every answer_lost-th answer gets lost (0 = none). */
+struct line {
+    struct collected collected;
+    struct device_model model;
+    double time_s;
+    unsigned answer_lost;
+    unsigned answer_count;
+};
+
+static void line_open(struct line *line, const struct driver_settings *settings,
+                      double rate_hz)
+{
+    memset(line, 0, sizeof *line);
+    collected_init(&line->collected, DRIVER, settings);
+    line->model.type = device_model_find(DRIVER);
+    line->model.type->init(&line->model, rate_hz, 0x51D00001);
+}
+
+static void line_tell(struct line *line, const uint8_t *bytes, size_t size)
+{
+    uint8_t reply[DEVICE_MODEL_OUT_MAX];
+    size_t reply_size = line->model.type->hear(&line->model, (uint64_t)(line->time_s * 1e6),
+                                               bytes, size, reply);
+    line->answer_count += reply_size > 0;
+    if (line->answer_lost == 0 || line->answer_count % line->answer_lost != 0) {
+        collected_feed(&line->collected, reply, reply_size, 7);
+    }
+}
+
+static void line_run(struct line *line, double until_s)
+{
+    const struct device_model_type *type = line->model.type;
+    struct driver_context *context = &line->collected.device.context;
+    while (line->time_s < until_s) {
+        uint8_t bytes[DEVICE_MODEL_OUT_MAX];
+        struct device_reading reading;
+        uint64_t time_us = (uint64_t)llround(line->time_s * 1e6);
+        rig_device_reading(time_us, &reading);
+        size_t size = type->sample(&line->model, 1000000 + time_us, &reading, bytes);
+        collected_feed(&line->collected, bytes, size, 0);
+        size = line->collected.device.driver->command_next(
+            context, (int64_t)(line->time_s * 1e9), bytes);
+        if (size > 0) {
+            line_tell(line, bytes, size);
+        }
+        line->time_s += type->period_s(&line->model);
+    }
+}
+
+static void line_stop(struct line *line)
+{
+    for (unsigned i = 0; i <= DRIVER_STOP_MAX; i++) {
+        uint8_t bytes[DRIVER_COMMAND_MAX];
+        size_t size = line->collected.device.driver->command_stop(
+            &line->collected.device.context, bytes);
+        if (size == 0) {
+            return;
+        }
+        line_tell(line, bytes, size);
+    }
+    ck_abort_msg("the end has no end");
+}
+
+/* What the unit says of a setting. */
+static void setting_expect(struct line *line, const char *key, const char *value)
+{
+    char command[96];
+    char expected[96];
+    uint8_t reply[DEVICE_MODEL_OUT_MAX];
+    int size = snprintf(command, sizeof command, "{\"%s\":null}\n", key);
+    snprintf(expected, sizeof expected, "{\"%s\":%s}\n", key, value);
+    size_t reply_size = line->model.type->hear(&line->model, 0, (const uint8_t *)command,
+                                               (size_t)size, reply);
+    reply[reply_size] = '\0';
+    ck_assert_str_eq((char *)reply, expected);
+}
+
+START_TEST(unit_is_set_up_and_left_as_found)
+{
+    static const unsigned lost[] = {0, 2, 3, 5};
+    struct line line;
+    const struct driver_settings settings = {.rate_hz = 200.0};
+    line_open(&line, &settings, 0.0);
+    line.answer_lost = lost[_i];
+    ck_assert_double_eq_tol(line.model.type->period_s(&line.model), 0.02, 1e-12);
+    line_run(&line, 20.0);
+    setting_expect(&line, "inertial_message_rate_divisor", "2");
+    setting_expect(&line, "ahrs_message_rate_divisor", "0");
+    setting_expect(&line, "magnetometer_message_rate_divisor", "1");
+    ck_assert_double_eq(rate_hz(&line.collected), 200.0);
+    ck_assert_double_eq_tol(line.model.type->period_s(&line.model), 0.005, 1e-12);
+    uint64_t lost_before = line.collected.device.counters.lost_count;
+    size_t count = collected_count(&line.collected, 0);
+    line_run(&line, 30.0);
+    /* The last step may end behind the time. */
+    ck_assert_double_eq_tol((double)(collected_count(&line.collected, 0) - count), 2000.0,
+                            1.5);
+    ck_assert_uint_eq(line.collected.device.counters.lost_count, lost_before);
+    ck_assert_uint_eq(line.collected.device.counters.bad_count, 0);
+    line_stop(&line);
+    setting_expect(&line, "inertial_message_rate_divisor", "8");
+    setting_expect(&line, "ahrs_message_rate_divisor", "8");
+    ck_assert_double_eq_tol(line.model.type->period_s(&line.model), 0.02, 1e-12);
+    /* Only once. */
+    line_stop(&line);
+    collected_free(&line.collected);
+}
+
+END_TEST
+
+START_TEST(replugged_unit_is_left_as_first_found)
+{
+    struct line line;
+    const struct driver_settings settings = {.rate_hz = 100.0};
+    line_open(&line, &settings, 0.0);
+    line_run(&line, 3.0);
+    setting_expect(&line, "inertial_message_rate_divisor", "4");
+    device_interrupt(&line.collected.device);
+    line_run(&line, 6.0);
+    ck_assert_double_eq(rate_hz(&line.collected), 100.0);
+    line_stop(&line);
+    setting_expect(&line, "inertial_message_rate_divisor", "8");
+    collected_free(&line.collected);
+}
+
+END_TEST
+
+START_TEST(unit_that_is_as_wanted_is_left_alone)
+{
+    struct line line;
+    uint8_t bytes[DRIVER_COMMAND_MAX];
+    line_open(&line, NULL, 100.0);
+    line_run(&line, 3.0);
+    ck_assert_double_eq(rate_hz(&line.collected), 100.0);
+    ck_assert_uint_eq(
+        line.collected.device.driver->command_stop(&line.collected.device.context, bytes),
+        0);
+    collected_free(&line.collected);
+}
+
+END_TEST
+
+START_TEST(accessory_carries_a_strip_on_the_unit_s_clock)
+{
+    struct line line;
+    const struct driver_settings settings = {.rate_hz = 100.0, .channel = "A2"};
+    line_open(&line, &settings, 0.0);
+    line_run(&line, 10.0);
+    setting_expect(&line, "serial_mode", "2");
+    unsigned stream = collected_stream(&line.collected, "serial_accessory");
+    size_t count = collected_count(&line.collected, stream);
+    ck_assert_uint_gt(count, 800);
+    for (size_t i = 0; i < line.collected.count; i++) {
+        const struct sample *sample = &line.collected.samples[i];
+        if (sample->stream == stream) {
+            struct device_reading reading;
+            rig_device_reading(sample->device_ticks - 1000000, &reading);
+            /* Four decimals of a volt; 3 V over 4095 * 64 steps. */
+            bool is_close =
+                fabs((double)sample->values[2] - 3.0 * reading.analog_share[2]) < 7e-5;
+            ck_assert(is_close);
+        }
+    }
+    line_stop(&line);
+    setting_expect(&line, "serial_mode", "0");
+    collected_free(&line.collected);
+}
+
+END_TEST
+
+/* Values of every message against what the unit felt; binary and ASCII. */
+START_TEST(model_and_driver_agree)
+{
+    static const char *const MODES[] = {"true", "false"};
+    static const char *const STREAMS[] = {"quaternion", "matrix", "euler",
+                                          "linear_acceleration", "earth_acceleration"};
+    struct line line;
+    char command[160];
+    line_open(&line, NULL, 400.0);
+    int size = snprintf(command, sizeof command,
+                        "{\"binary_mode_enabled\":%s}\n{\"ahrs_message_type\":%d}\n"
+                        "{\"ahrs_message_rate_divisor\":1}\n{\"apply\":null}\n",
+                        MODES[_i % 2], _i / 2);
+    line_tell(&line, (const uint8_t *)command, (size_t)size);
+    unsigned stream = collected_stream(&line.collected, STREAMS[_i / 2]);
+    for (unsigned i = 0; i < 500; i++) {
+        uint8_t bytes[DEVICE_MODEL_OUT_MAX];
+        struct device_reading reading;
+        rig_device_reading(10000u * i, &reading);
+        size_t used =
+            line.model.type->sample(&line.model, 1000000 + 10000u * i, &reading, bytes);
+        collected_feed(&line.collected, bytes, used, 11);
+    }
+    ck_assert_uint_eq(collected_count(&line.collected, 0), 500);
+    ck_assert_uint_eq(collected_count(&line.collected, stream), 500);
+    ck_assert_uint_eq(line.collected.device.counters.bad_count, 0);
+    for (size_t i = 0; i < line.collected.count; i++) {
+        const struct sample *sample = &line.collected.samples[i];
+        struct device_reading reading;
+        rig_device_reading(sample->device_ticks - 1000000, &reading);
+        /* Half a step, and half of the last decimal. */
+        bool is_close =
+            sample->stream != 0
+            || (fabs((double)sample->values[0] - reading.gyro_deg_s[0]) < 0.0306
+                && fabs((double)sample->values[4] - reading.accel_g[1]) < 4.2e-4);
+        bool is_level = sample->stream != stream || _i / 2 < 3
+                        || fabs((double)sample->values[2]) < 1e-4;
+        ck_assert(is_close && is_level);
+    }
+    collected_free(&line.collected);
 }
 
 END_TEST
@@ -674,9 +1092,23 @@ int main(void)
     tcase_add_test(streams, lost_terminator_does_not_swallow_the_next_message);
     suite_add_tcase(suite, streams);
     TCase *commands = tcase_create("commands");
-    tcase_add_test(commands, settings_are_sent_one_by_one);
+    tcase_add_test(commands, settings_are_read_and_sent_one_by_one);
     tcase_add_test(commands, mute_device_is_asked_three_times);
+    tcase_add_test(commands, refusals_and_other_values_are_told);
+    tcase_add_test(commands, unknown_keys_of_older_firmware_are_passed_over);
+    tcase_add_test(commands, impossible_rate_is_told);
+    tcase_add_test(commands, accessory_is_left_alone_on_its_own_interface);
+    tcase_add_loop_test(commands, channel_is_checked, 0, 5);
+    tcase_add_loop_test(commands, broken_answers_are_survived, 0, 15);
     suite_add_tcase(suite, commands);
+    TCase *model = tcase_create("model");
+    tcase_set_timeout(model, 60);
+    tcase_add_loop_test(model, unit_is_set_up_and_left_as_found, 0, 4);
+    tcase_add_test(model, replugged_unit_is_left_as_first_found);
+    tcase_add_test(model, unit_that_is_as_wanted_is_left_alone);
+    tcase_add_test(model, accessory_carries_a_strip_on_the_unit_s_clock);
+    tcase_add_loop_test(model, model_and_driver_agree, 0, 10);
+    suite_add_tcase(suite, model);
     TCase *recordings = tcase_create("recordings");
     tcase_set_timeout(recordings, 60);
     tcase_add_loop_test(recordings, recordings_of_a_person_decode_whole, 0, 5);
