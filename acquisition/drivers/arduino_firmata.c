@@ -2,6 +2,7 @@
  * The board sends all enabled channels of an interval back to back, lowest first, without
  * clock, number or checksum; a scan of them is one sample. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "acquisition/driver.h"
@@ -19,6 +20,7 @@ enum {
     SYSTEM_RESET = 0xFF,
     COMMAND_BIT = 0x80,
 
+    SYSEX_EXTENDED_ANALOG = 0x6F, /* channel, 7 bits each, lowest first */
     SYSEX_ANALOG_MAP = 0x69,
     SYSEX_ANALOG_MAP_REPLY = 0x6A,
     SYSEX_CAPABILITY = 0x6B,
@@ -34,6 +36,8 @@ enum {
     PIN_MAX = 128,
     FRAME_MAX = 4096, /* capabilities of a Mega take about 1,400 bytes */
     NOTICE_SIZE = 128,
+    IDENTITY_SIZE = 64,
+    INTERVAL_DEFAULT_MS = 19, /* of the sketch; it cannot be asked what it was set to */
     RETRY_MAX = 11, /* first try and every 0.5 s for 5 s: an Uno boots for up to 2 s */
     DEFAULT_BITS = 10
 };
@@ -43,6 +47,7 @@ static const int64_t RETRY_NS = 500000000;
 enum firmata_stream {
     ANALOG_SCAN,
     EARLY_ANALOG,
+    EXTENDED_ANALOG,
     FIRMATA_STREAM_COUNT
 };
 
@@ -74,6 +79,13 @@ static const struct stream_info STREAMS[FIRMATA_STREAM_COUNT] = {
                       {"early_analog_channel", "early_analog_count"},
                       {"1", "1"},
                       {0}},
+    /* Channels above 15, which only the long form can carry. */
+    [EXTENDED_ANALOG] = {"extended_analog",
+                         STREAM_STATUS,
+                         2,
+                         {"extended_analog_channel", "extended_analog_count"},
+                         {"1", "1"},
+                         {0}},
 };
 
 /* What the host has to ask for, in order. */
@@ -81,19 +93,23 @@ enum step {
     STEP_ASK, /* version, firmware, capabilities, analog map: until all were answered */
     STEP_INTERVAL,
     STEP_CHANNEL, /* pin mode and reporting, channel by channel */
-    STEP_DONE
+    STEP_DONE,
+    STEP_STOPPED
 };
 
 struct firmata {
     struct stream_info streams[FIRMATA_STREAM_COUNT];
     unsigned channel; /* that carries the sensor */
     unsigned interval_ms;
+    double asked_hz; /* 0 = the default is good */
 
     /* From the board's own bytes alone, so that a replay decodes the same. */
     bool has_version;
     bool has_capability;
     bool has_map;
     uint8_t pins[CHANNEL_MAX]; /* pin of each analog channel, NO_CHANNEL = none */
+    uint8_t pin_bits[PIN_MAX]; /* resolution of each pin's analog input, 0 = none */
+    char identity[IDENTITY_SIZE];
 
     /* The scan that is being filled. */
     float values[CHANNEL_MAX];
@@ -251,12 +267,13 @@ static int scan_close(struct firmata *firmata, struct sample *sample)
     return 0;
 }
 
-static void early_fill(unsigned channel, float value, struct sample *sample)
+static void single_fill(enum firmata_stream stream, unsigned channel, float value,
+                        struct sample *sample)
 {
     memset(sample, 0, sizeof *sample);
-    sample->stream = EARLY_ANALOG;
+    sample->stream = (uint8_t)stream;
     sample->channel_count = 2;
-    sample->flags = SAMPLE_UNCALIBRATED;
+    sample->flags = stream == EARLY_ANALOG ? SAMPLE_UNCALIBRATED : 0;
     sample->values[0] = (float)channel;
     sample->values[1] = value;
 }
@@ -271,7 +288,7 @@ static int analog_decode(struct firmata *firmata, const uint8_t *frame,
         return -1;
     }
     if (!firmata->has_version) {
-        early_fill(channel, value, &samples[0]);
+        single_fill(EARLY_ANALOG, channel, value, &samples[0]);
         return 1;
     }
     if (channel >= firmata->streams[ANALOG_SCAN].channel_count) {
@@ -290,7 +307,7 @@ static int analog_decode(struct firmata *firmata, const uint8_t *frame,
     firmata->seen_mask |= bit;
     firmata->values[channel] = value;
     if (firmata->full_mask == 0) {
-        early_fill(channel, value, &samples[count++]);
+        single_fill(EARLY_ANALOG, channel, value, &samples[count++]);
     } else if (firmata->seen_mask == firmata->full_mask) {
         scan_finish(firmata, &samples[count++]);
     }
@@ -299,28 +316,44 @@ static int analog_decode(struct firmata *firmata, const uint8_t *frame,
 
 /* ---- what the board says about itself ---- */
 
+/* Full scale of each channel: by its pin, or the highest there is while the pins are not
+ * known. */
+static void full_scales_update(struct firmata *firmata)
+{
+    unsigned highest = 0;
+    for (unsigned pin = 0; pin < PIN_MAX; pin++) {
+        highest = firmata->pin_bits[pin] > highest ? firmata->pin_bits[pin] : highest;
+    }
+    for (unsigned channel = 0; channel < CHANNEL_MAX && highest > 0; channel++) {
+        unsigned pin = firmata->has_map ? firmata->pins[channel] : NO_CHANNEL;
+        bool is_known = pin != NO_CHANNEL && firmata->pin_bits[pin] > 0;
+        unsigned bits = is_known ? firmata->pin_bits[pin] : highest;
+        firmata->streams[ANALOG_SCAN].full_scale[channel] = (float)((1u << bits) - 1u);
+    }
+}
+
 /* Pins one after the other: (mode, bits)* 7F. */
 static void capability_decode(struct firmata *firmata, const uint8_t *data, size_t size)
 {
-    unsigned bits = 0;
-    for (size_t index = 0; index + 1 < size;) {
+    unsigned pin = 0;
+    bool has_analog = false;
+    memset(firmata->pin_bits, 0, sizeof firmata->pin_bits);
+    for (size_t index = 0; index < size && pin < PIN_MAX;) {
         if (data[index] == NO_CHANNEL) {
+            pin++;
             index++;
             continue;
         }
-        if (data[index] == MODE_ANALOG && data[index + 1] > bits && data[index + 1] <= 14) {
-            bits = data[index + 1];
+        bool is_analog = data[index] == MODE_ANALOG && index + 1 < size
+                         && data[index + 1] > 0 && data[index + 1] <= 14;
+        if (is_analog) {
+            firmata->pin_bits[pin] = data[index + 1];
         }
+        has_analog = has_analog || is_analog;
         index += 2;
     }
-    if (bits == 0) {
-        return;
-    }
-    float full_scale = (float)((1u << bits) - 1u);
-    for (unsigned index = 0; index < CHANNEL_MAX; index++) {
-        firmata->streams[ANALOG_SCAN].full_scale[index] = full_scale;
-    }
-    firmata->has_capability = true;
+    firmata->has_capability = firmata->has_capability || has_analog;
+    full_scales_update(firmata);
 }
 
 static void map_decode(struct firmata *firmata, const uint8_t *data, size_t size)
@@ -332,19 +365,53 @@ static void map_decode(struct firmata *firmata, const uint8_t *data, size_t size
         }
     }
     firmata->has_map = true;
+    full_scales_update(firmata);
 }
 
-/* Text in halves of 7 bits: what the board wants people to read. */
-static void string_decode(struct firmata *firmata, const uint8_t *data, size_t size)
+/* Text in halves of 7 bits. */
+static void text_take(const uint8_t *data, size_t size, char *text, size_t capacity)
 {
     size_t length = 0;
-    for (size_t index = 0; index + 1 < size && length + 1 < NOTICE_SIZE; index += 2) {
+    for (size_t index = 0; index + 1 < size && length + 1 < capacity; index += 2) {
         int character = data[index] | data[index + 1] << 7;
-        firmata->notice[length++] =
-            (char)(character >= ' ' && character <= '~' ? character : '?');
+        text[length++] = (char)(character >= ' ' && character <= '~' ? character : '?');
     }
-    firmata->notice[length] = '\0';
+    text[length] = '\0';
+}
+
+/* What the board wants people to read. */
+static void string_decode(struct firmata *firmata, const uint8_t *data, size_t size)
+{
+    text_take(data, size, firmata->notice, NOTICE_SIZE);
     firmata->notice_count++;
+}
+
+/* The sketch and its version: "StandardFirmata.ino 2.5". */
+static void firmware_decode(struct firmata *firmata, const uint8_t *data, size_t size)
+{
+    if (size < 2) {
+        return;
+    }
+    char name[IDENTITY_SIZE - 16];
+    text_take(data + 2, size - 2, name, sizeof name);
+    (void)snprintf(firmata->identity, sizeof firmata->identity, "%s %u.%u", name, data[0],
+                   data[1]);
+}
+
+/* A channel above 15 by the long form; lower ones come in the short form.
+ * @return Count of samples. */
+static int extended_decode(const struct firmata *firmata, const uint8_t *data, size_t size,
+                           struct sample *samples)
+{
+    uint32_t value = 0;
+    if (!firmata->has_version || size < 2 || size > 4 || data[0] < CHANNEL_MAX) {
+        return 0;
+    }
+    for (size_t index = 1; index < size; index++) {
+        value |= (uint32_t)data[index] << 7 * (index - 1);
+    }
+    single_fill(EXTENDED_ANALOG, data[0], (float)value, &samples[0]);
+    return 1;
 }
 
 static void version_decode(struct firmata *firmata)
@@ -356,22 +423,28 @@ static void version_decode(struct firmata *firmata)
     firmata->full_mask = 0;
 }
 
-/* @param data  Between the sysex command and its end. */
-static void sysex_decode(struct firmata *firmata, uint8_t command, const uint8_t *data,
-                         size_t size)
+/* @param data  Between the sysex command and its end.
+ * @return Count of samples. */
+static int sysex_decode(struct firmata *firmata, uint8_t command, const uint8_t *data,
+                        size_t size, struct sample *samples)
 {
     switch (command) {
     case SYSEX_CAPABILITY_REPLY:
         capability_decode(firmata, data, size);
-        break;
+        return 0;
     case SYSEX_ANALOG_MAP_REPLY:
         map_decode(firmata, data, size);
-        break;
+        return 0;
     case SYSEX_STRING:
         string_decode(firmata, data, size);
-        break;
+        return 0;
+    case SYSEX_FIRMWARE:
+        firmware_decode(firmata, data, size);
+        return 0;
+    case SYSEX_EXTENDED_ANALOG:
+        return extended_decode(firmata, data, size, samples);
     default:
-        break;
+        return 0;
     }
 }
 
@@ -385,7 +458,7 @@ static int firmata_decode(struct driver_context *context, const uint8_t *frame,
     if (frame[0] == VERSION) {
         version_decode(firmata);
     } else if (frame[0] == SYSEX_START && frame_size > 2) {
-        sysex_decode(firmata, frame[1], frame + 2, frame_size - 3);
+        return sysex_decode(firmata, frame[1], frame + 2, frame_size - 3, samples);
     }
     return 0;
 }
@@ -403,6 +476,11 @@ static size_t ask(struct firmata *firmata, int64_t now_ns, uint8_t *bytes)
     if (!is_answered && firmata->try_count > 0 && now_ns - firmata->sent_ns < RETRY_NS) {
         return 0;
     }
+    if (!is_answered && firmata->try_count == RETRY_MAX) {
+        (void)snprintf(firmata->notice, sizeof firmata->notice,
+                       "the board does not answer: load StandardFirmata onto it");
+        firmata->notice_count++;
+    }
     if (is_answered || firmata->try_count == RETRY_MAX) {
         firmata->step = STEP_INTERVAL;
         return 0;
@@ -413,14 +491,26 @@ static size_t ask(struct firmata *firmata, int64_t now_ns, uint8_t *bytes)
     return sizeof QUESTIONS;
 }
 
+static size_t interval_put(unsigned interval_ms, uint8_t *bytes)
+{
+    const uint8_t command[] = {SYSEX_START, SYSEX_INTERVAL, (uint8_t)(interval_ms & 0x7F),
+                               (uint8_t)(interval_ms >> 7), SYSEX_END};
+    memcpy(bytes, command, sizeof command);
+    return sizeof command;
+}
+
 static size_t interval_send(struct firmata *firmata, uint8_t *bytes)
 {
-    const uint8_t command[] = {SYSEX_START, SYSEX_INTERVAL,
-                               (uint8_t)(firmata->interval_ms & 0x7F),
-                               (uint8_t)(firmata->interval_ms >> 7), SYSEX_END};
-    memcpy(bytes, command, sizeof command);
+    double rate_hz = 1000.0 / firmata->interval_ms;
+    if (firmata->asked_hz > 0.0
+        && fabs(rate_hz - firmata->asked_hz) > 0.01 * firmata->asked_hz) {
+        (void)snprintf(firmata->notice, sizeof firmata->notice,
+                       "asked for %g Hz, the board can do %.4g Hz", firmata->asked_hz,
+                       rate_hz);
+        firmata->notice_count++;
+    }
     firmata->step = STEP_CHANNEL;
-    return sizeof command;
+    return interval_put(firmata->interval_ms, bytes);
 }
 
 /* All channels in one write: they start in the same interval. */
@@ -461,6 +551,7 @@ static size_t firmata_command_next(struct driver_context *context, int64_t now_n
     return size;
 }
 
+/* As the sketch is after starting: nothing reported, its own interval. */
 static size_t firmata_command_stop(struct driver_context *context, uint8_t *bytes)
 {
     struct firmata *firmata = firmata_of(context);
@@ -473,8 +564,9 @@ static size_t firmata_command_stop(struct driver_context *context, uint8_t *byte
         bytes[size++] = (uint8_t)(REPORT_ANALOG | channel);
         bytes[size++] = 0;
     }
+    size += interval_put(INTERVAL_DEFAULT_MS, bytes + size);
     bytes[size++] = SYSTEM_RESET;
-    firmata->step = STEP_INTERVAL;
+    firmata->step = STEP_STOPPED;
     return size;
 }
 
@@ -486,7 +578,8 @@ static enum status firmata_init(struct driver_context *context,
     struct firmata *firmata = firmata_of(context);
     memcpy(firmata->streams, STREAMS, sizeof STREAMS);
     memset(firmata->pins, NO_CHANNEL, sizeof firmata->pins);
-    double rate_hz = settings->rate_hz > 0.0 ? settings->rate_hz : 100.0;
+    firmata->asked_hz = settings->rate_hz > 0.0 ? settings->rate_hz : 0.0;
+    double rate_hz = firmata->asked_hz > 0.0 ? firmata->asked_hz : 100.0;
     double interval_ms = round(1000.0 / rate_hz);
     /* The interval has 14 bits; the sketch knows no less than 1 ms. */
     firmata->interval_ms = (unsigned)fmin(fmax(interval_ms, 1.0), 16383.0);
@@ -508,6 +601,11 @@ static const struct stream_info *firmata_streams_get(const struct driver_context
     return firmata_look(context)->streams;
 }
 
+static const char *firmata_identity_get(const struct driver_context *context)
+{
+    return firmata_look(context)->identity;
+}
+
 static const char *firmata_notice_get(const struct driver_context *context, unsigned *count)
 {
     const struct firmata *firmata = firmata_look(context);
@@ -515,8 +613,14 @@ static const char *firmata_notice_get(const struct driver_context *context, unsi
     return firmata->notice;
 }
 
-static const struct usb_id USB_IDS[] = {
-    {0x2341, 0, false}, {0x1A86, 0x7523, true}, {0x0403, 0x6001, true}};
+/* Arduino's own boards, of both companies, then the converters of clones. */
+static const struct usb_id USB_IDS[] = {{0x2341, 0, false},
+                                        {0x2A03, 0, false},
+                                        {0x1A86, 0x7523, true},
+                                        {0x0403, 0x6001, true},
+                                        {0x10C4, 0xEA60, true}};
+/* Sketches changed by their owners. */
+static const unsigned BAUDS[] = {115200, 0};
 
 extern const struct driver driver_arduino_firmata;
 
@@ -530,6 +634,7 @@ const struct driver driver_arduino_firmata = {
     .rate_hz = 100.0,
     .usb_ids = USB_IDS,
     .usb_id_count = sizeof USB_IDS / sizeof USB_IDS[0],
+    .bauds = BAUDS,
     .question = QUESTIONS,
     .question_size = sizeof QUESTIONS,
     .init = firmata_init,
@@ -538,5 +643,6 @@ const struct driver driver_arduino_firmata = {
     .command_next = firmata_command_next,
     .command_stop = firmata_command_stop,
     .streams_get = firmata_streams_get,
+    .identity_get = firmata_identity_get,
     .notice_get = firmata_notice_get,
 };

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simulation/device_model.h"
 #include "tests/acquisition/driver_support.h"
+#include "tests/support/rig_device.h"
 
 static const char DRIVER[] = "arduino-firmata";
 static const int64_t MS = 1000000;
@@ -222,6 +224,11 @@ static void command_expect(struct collected *collected, int64_t now_ns, const ch
 
 static const char QUESTIONS[] = "F9 F079F7 F06BF7 F069F7";
 
+static const char *notice(const struct collected *collected, unsigned *count)
+{
+    return collected->device.driver->notice_get(&collected->device.context, count);
+}
+
 START_TEST(handshake_starts_reporting)
 {
     struct collected collected;
@@ -239,8 +246,8 @@ START_TEST(handshake_starts_reporting)
     uint8_t bytes[DRIVER_COMMAND_MAX];
     size_t size = collected.device.driver->command_stop(&collected.device.context, bytes);
     uint8_t expected[DRIVER_COMMAND_MAX];
-    ck_assert_uint_eq(
-        size, hex_decode("C000 C100 C200 C300 C400 C500 FF", expected, sizeof expected));
+    ck_assert_uint_eq(size, hex_decode("C000 C100 C200 C300 C400 C500 F07A 1300 F7 FF",
+                                       expected, sizeof expected));
     ck_assert_mem_eq(bytes, expected, size);
     collected_free(&collected);
 }
@@ -255,10 +262,14 @@ START_TEST(mute_board_is_asked_for_five_seconds)
     for (int64_t try = 0; try <= 10; try++) {
         command_expect(&collected, 500 * MS * try, QUESTIONS);
     }
+    unsigned count = 0;
+    ck_assert_str_eq(notice(&collected, &count), "");
     /* Nothing answered: say what can be said without the map. 500 ms = 0x1F4. */
     command_expect(&collected, 5500 * MS, "F07A 7403 F7");
     command_expect(&collected, 5500 * MS, "C001 C101 C201 C301 C401 C501");
     command_expect(&collected, 6000 * MS, "");
+    ck_assert_str_eq(notice(&collected, &count),
+                     "the board does not answer: load StandardFirmata onto it");
     collected_free(&collected);
 }
 
@@ -276,6 +287,180 @@ START_TEST(handshake_begins_again_after_an_unplug)
     ck_assert_uint_eq(collected_count(&collected, SCAN), 2);
     command_expect(&collected, 0, QUESTIONS);
     collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(resolution_is_that_of_each_pin)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    /* Pins 0: digital, 1: analog 10 bits, 2: analog 12 bits; channels 1 and 0. */
+    feed(&collected, "F9 02 05 F0 6C 00 01 7F 02 0A 7F 02 0C 7F F7 F0 6A 7F 01 00 F7");
+    unsigned count = 0;
+    const struct stream_info *streams = device_streams(&collected.device, &count);
+    check_float_eq(streams[SCAN].full_scale[0], 4095.0F);
+    check_float_eq(streams[SCAN].full_scale[1], 1023.0F);
+    feed(&collected, "E0 7F 1F E1 00 08"); /* 4095; 1024 is too much */
+    ck_assert_uint_eq(collected.device.counters.bad_count, 1);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(channels_above_15_come_in_the_long_form)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    feed(&collected, "F0 6F 10 7F 03 F7"); /* before the version: left over */
+    ck_assert_uint_eq(collected.count, 0);
+    feed(&collected, "F9 02 05 F0 6F 10 7F 03 F7 F0 6F 11 00 00 01 F7");
+    ck_assert_uint_eq(collected.count, 2);
+    ck_assert_uint_eq(collected.samples[0].stream,
+                      collected_stream(&collected, "extended_analog"));
+    check_float_eq(collected.samples[0].values[0], 16.0F);
+    check_float_eq(collected.samples[0].values[1], 511.0F);
+    check_float_eq(collected.samples[1].values[1], 16384.0F);
+    feed(&collected, "F0 6F F7 F0 6F 10 F7 F0 6F 05 01 00 F7 F0 6F 10 00 00 00 00 F7");
+    ck_assert_uint_eq(collected.count, 2);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(sketch_says_who_it_is)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    const struct driver *driver = collected.device.driver;
+    ck_assert_str_eq(driver->identity_get(&collected.device.context), "");
+    feed(&collected, "F0 79 F7 F0 79 02 F7");
+    ck_assert_str_eq(driver->identity_get(&collected.device.context), "");
+    feed(&collected, "F079 0205 5300 6100 F7");
+    ck_assert_str_eq(driver->identity_get(&collected.device.context), "Sa 2.5");
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(rate_between_milliseconds_is_told)
+{
+    struct collected collected;
+    const struct driver_settings settings = {.rate_hz = 60.0};
+    collected_init(&collected, DRIVER, &settings);
+    command_expect(&collected, 0, QUESTIONS);
+    feed(&collected, START_UP);
+    command_expect(&collected, 1, "F07A 1100 F7");
+    unsigned count = 0;
+    ck_assert_str_eq(notice(&collected, &count),
+                     "asked for 60 Hz, the board can do 58.82 Hz");
+    ck_assert_uint_eq(count, 1);
+    collected_free(&collected);
+}
+
+END_TEST
+
+/* ---- the driver against the device model ---- */
+
+/* A board on a line in memory: loses the first answers, samples by its own clock. */
+struct line {
+    struct collected collected;
+    struct device_model model;
+    double time_s;
+    unsigned lost_count; /* answers still to lose */
+};
+
+static void line_tell(struct line *line, const uint8_t *bytes, size_t size)
+{
+    uint8_t reply[DEVICE_MODEL_OUT_MAX];
+    size_t reply_size = line->model.type->hear(&line->model, (uint64_t)(line->time_s * 1e6),
+                                               bytes, size, reply);
+    if (reply_size > 0 && line->lost_count > 0) {
+        line->lost_count--;
+        return;
+    }
+    collected_feed(&line->collected, reply, reply_size, 5);
+}
+
+static void line_open(struct line *line, const struct driver_settings *settings,
+                      uint32_t serial)
+{
+    uint8_t bytes[DEVICE_MODEL_OUT_MAX];
+    memset(line, 0, sizeof *line);
+    collected_init(&line->collected, DRIVER, settings);
+    line->model.type = device_model_find(DRIVER);
+    line->model.type->init(&line->model, 0.0, serial);
+    size_t size = line->model.type->open(&line->model, 0, bytes);
+    collected_feed(&line->collected, bytes, size, 3);
+}
+
+static void line_run(struct line *line, double until_s)
+{
+    const struct device_model_type *type = line->model.type;
+    while (line->time_s < until_s) {
+        uint8_t bytes[DEVICE_MODEL_OUT_MAX];
+        struct device_reading reading;
+        uint64_t time_us = (uint64_t)llround(line->time_s * 1e6);
+        rig_device_reading(time_us, &reading);
+        size_t size = type->sample(&line->model, time_us, &reading, bytes);
+        collected_feed(&line->collected, bytes, size, 0);
+        size = line->collected.device.driver->command_next(
+            &line->collected.device.context, (int64_t)(line->time_s * 1e9), bytes);
+        line_tell(line, bytes, size);
+        line->time_s += type->period_s(&line->model);
+    }
+}
+
+static const struct {
+    uint32_t serial;
+    const char *channel;
+    unsigned channel_count;
+    unsigned lost_count;
+} BOARDS[] = {
+    {1, NULL, 6, 0},
+    {1, "A3", 6, 3},
+    {0x70000000, "A15", 16, 0},
+    {0x70000000, "A15", 16, 5},
+};
+
+START_TEST(board_is_set_up_and_left_as_it_starts)
+{
+    struct line line;
+    const struct driver_settings settings = {.rate_hz = 50.0,
+                                             .channel = BOARDS[_i].channel};
+    line_open(&line, &settings, BOARDS[_i].serial);
+    line.lost_count = BOARDS[_i].lost_count;
+    line_run(&line, 4.0);
+    ck_assert_double_eq_tol(line.model.type->period_s(&line.model), 0.02, 1e-12);
+    ck_assert_str_eq(
+        line.collected.device.driver->identity_get(&line.collected.device.context),
+        "StandardFirmata.ino 2.5");
+    size_t before = line.collected.count;
+    line_run(&line, 14.0);
+    /* The last step may end behind the time. */
+    ck_assert_double_eq_tol((double)(line.collected.count - before), 500.0, 1.5);
+    ck_assert_uint_eq(line.collected.device.counters.lost_count, 0);
+    ck_assert_uint_eq(line.collected.device.counters.bad_count, 0);
+    ck_assert_uint_eq(line.collected.device.counters.skipped_size, 0);
+    const struct sample *sample = &line.collected.samples[line.collected.count - 1];
+    ck_assert_uint_eq(sample->channel_count, BOARDS[_i].channel_count);
+    struct device_reading reading;
+    rig_device_reading((uint64_t)llround((line.time_s - 0.02) * 1e6), &reading);
+    for (unsigned i = 0; i < BOARDS[_i].channel_count; i++) {
+        /* Half a count. */
+        ck_assert_double_eq_tol((double)sample->values[i],
+                                1023.0 * reading.analog_share[i % 8], 0.501);
+    }
+    uint8_t bytes[DRIVER_COMMAND_MAX];
+    const struct driver *driver = line.collected.device.driver;
+    size_t size = driver->command_stop(&line.collected.device.context, bytes);
+    line_tell(&line, bytes, size);
+    ck_assert_uint_eq(driver->command_stop(&line.collected.device.context, bytes), 0);
+    ck_assert_uint_eq(line.model.type->sample(&line.model, 0, &reading, bytes), 0);
+    const uint8_t on[] = {0xC0, 1};
+    line_tell(&line, on, sizeof on);
+    ck_assert_double_eq_tol(line.model.type->period_s(&line.model), 0.019, 1e-12);
+    collected_free(&line.collected);
 }
 
 END_TEST
@@ -382,6 +567,9 @@ int main(void)
     tcase_add_test(messages, channels_may_be_switched_on_and_off);
     tcase_add_loop_test(messages, stray_and_abandoned_bytes_are_counted, 0, 8);
     tcase_add_test(messages, resolution_comes_from_the_board);
+    tcase_add_test(messages, resolution_is_that_of_each_pin);
+    tcase_add_test(messages, channels_above_15_come_in_the_long_form);
+    tcase_add_test(messages, sketch_says_who_it_is);
     tcase_add_test(messages, text_of_the_board_is_kept);
     tcase_add_loop_test(messages, channel_setting, 0, 11);
     suite_add_tcase(suite, messages);
@@ -389,6 +577,9 @@ int main(void)
     tcase_add_test(commands, handshake_starts_reporting);
     tcase_add_test(commands, mute_board_is_asked_for_five_seconds);
     tcase_add_test(commands, handshake_begins_again_after_an_unplug);
+    tcase_add_test(commands, rate_between_milliseconds_is_told);
+    tcase_add_loop_test(commands, board_is_set_up_and_left_as_it_starts, 0,
+                        sizeof BOARDS / sizeof BOARDS[0]);
     suite_add_tcase(suite, commands);
     TCase *streams = tcase_create("streams");
     tcase_set_timeout(streams, 60);
