@@ -9,5 +9,6 @@ Suite *motion_suite(void);
 Suite *patient_suite(void);
 Suite *sensor_suite(void);
 Suite *simulation_suite(void);
+Suite *wire_suite(void);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/units.h"
 #include "simulation/choreography.h"
+#include "simulation/device_model.h"
 #include "simulation/person.h"
 #include "simulation/simulation.h"
 #include "simulation/truth.h"
@@ -386,6 +387,83 @@ START_TEST(firmata_board_answers_and_reports)
 
 END_TEST
 
+START_TEST(strip_sits_on_the_channel_that_was_set)
+{
+    static const char COMMANDS[] = "{\"serial_mode\":2}\n{\"binary_mode_enabled\":false}\n"
+                                   "{\"apply\":null}\n";
+    const struct simulation_settings settings = {"comfortable", 3, NULL};
+    struct simulation *simulation = NULL;
+    struct transport *unit = NULL;
+    ck_assert_int_eq(simulation_create(&settings, &simulation), STATUS_OK);
+    simulation_channel_set(simulation, ROLE_FLEX_LUMBAR, 2);
+    ck_assert_int_eq(
+        simulation_transport_open(simulation, ROLE_FLEX_LUMBAR, "xio-ximu3", 100.0, &unit),
+        STATUS_OK);
+    ck_assert_int_eq(unit->ops->write(unit, (const uint8_t *)COMMANDS, sizeof COMMANDS - 1),
+                     STATUS_OK);
+    char text[65536];
+    size_t used = 0;
+    while (unit->ops->next_ns(unit) < 1000000000) {
+        size_t size = 0;
+        if (unit->ops->read(unit, (uint8_t *)text + used, 512, &size) == STATUS_OK) {
+            used += size;
+        }
+        ck_assert_uint_lt(used + 512, sizeof text);
+    }
+    text[used] = '\0';
+    unsigned lines = 0;
+    for (const char *at = strstr(text, "\nS,"); at; at = strstr(at + 1, "\nS,")) {
+        double volts[8] = {0.0};
+        if (sscanf(at, "\nS,%*u,%lf,%lf,%lf,%lf", &volts[0], &volts[1], &volts[2],
+                   &volts[3])
+            == 4) {
+            lines++;
+            /* Picked up, and a strip bent by 30 deg: 508 of 1023, by 15 % of the part. */
+            ck_assert_double_eq_tol(volts[0], 0.99, 1e-9);
+            ck_assert_double_eq_tol(volts[2], 3.0 * 508.0 / 1023.0, 0.15);
+        }
+    }
+    ck_assert_uint_gt(lines, 80);
+    unit->ops->close(unit);
+    ck_assert_int_eq(simulation_destroy(simulation), STATUS_OK);
+}
+
+END_TEST
+
+/* Whatever has a model can be worn, in every role its sensors allow. */
+START_TEST(every_model_can_be_worn)
+{
+    size_t count = 0;
+    const struct device_model_type *const *types = device_model_list(&count);
+    for (size_t i = 0; i < count; i++) {
+        const struct simulation_settings settings = {"comfortable", 3, NULL};
+
+        const enum role roles[2] = {ROLE_STERNUM, ROLE_FLEX_LUMBAR};
+
+        const bool is_possible[2] = {types[i]->has_inertial, types[i]->has_analog};
+        struct simulation *simulation = NULL;
+        ck_assert_int_eq(simulation_create(&settings, &simulation), STATUS_OK);
+        for (unsigned k = 0; k < 2; k++) {
+            struct transport *transport = NULL;
+            enum status status = simulation_transport_open(
+                simulation, roles[k], types[i]->driver, 100.0, &transport);
+            ck_assert_int_eq(status, is_possible[k] ? STATUS_OK : STATUS_BAD_INPUT);
+            for (unsigned step = 0; transport && step < 200; step++) {
+                uint8_t bytes[64];
+                size_t size = 0;
+                status = transport->ops->read(transport, bytes, sizeof bytes, &size);
+                ck_assert(status == STATUS_OK || status == STATUS_NOT_READY);
+            }
+            if (transport) {
+                transport->ops->close(transport);
+            }
+        }
+        ck_assert_int_eq(simulation_destroy(simulation), STATUS_OK);
+    }
+}
+
+END_TEST
+
 START_TEST(practice_comes_back_by_itself_and_pause_stops)
 {
     char path[512];
@@ -508,6 +586,8 @@ Suite *simulation_suite(void)
                         sizeof SILENCES / sizeof SILENCES[0]);
     tcase_add_test(tests, unplugged_sensor_comes_back);
     tcase_add_test(tests, firmata_board_answers_and_reports);
+    tcase_add_test(tests, strip_sits_on_the_channel_that_was_set);
+    tcase_add_test(tests, every_model_can_be_worn);
     tcase_add_test(tests, practice_comes_back_by_itself_and_pause_stops);
     tcase_add_test(tests, alignment_moves_three_times);
     tcase_add_test(tests, wrong_sensors_are_refused);
