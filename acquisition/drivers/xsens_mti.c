@@ -15,6 +15,8 @@ enum {
     EXTENDED = 0xFF,  /* length byte: two bytes of length follow */
     DATA_MAX = 2048,  /* longest data field (MT0101P) */
     START_SIZE = 3,   /* preamble, bus identifier, message identifier */
+    HEAD_MAX = 6,     /* with an extended length */
+    LEFT_MAX = 2,     /* bytes of the start that the end of a message may look like */
     FRAME_MAX = 4096, /* a longest message and the one that may begin inside it */
     ITEM_HEAD_SIZE = 3,
     CONFIG_MAX = 240, /* bytes of an output configuration that can be sent back at once */
@@ -68,7 +70,7 @@ enum mti_stream {
 };
 
 /* Which way the axes of the Earth point, as the last channel of what is told in them. */
-#define EARTH_FRAME "frame_enu0_ned1_nwu2"
+#define EARTH_FRAME "_frame_enu0_ned1_nwu2"
 
 /* Full scales differ by model and order: unknown; the status word tells of clipping. */
 static const struct stream_info STREAMS[MTI_STREAM_COUNT] = {
@@ -83,7 +85,7 @@ static const struct stream_info STREAMS[MTI_STREAM_COUNT] = {
                     STREAM_ORIENTATION,
                     5,
                     {"quaternion_w", "quaternion_x", "quaternion_y", "quaternion_z",
-                     EARTH_FRAME},
+                     "quaternion" EARTH_FRAME},
                     {"1", "1", "1", "1", "1"},
                     {0}},
     /* In the order of the wire; the maker names the elements a to i, column by column. */
@@ -91,20 +93,20 @@ static const struct stream_info STREAMS[MTI_STREAM_COUNT] = {
                 STREAM_ORIENTATION,
                 10,
                 {"matrix_a", "matrix_b", "matrix_c", "matrix_d", "matrix_e", "matrix_f",
-                 "matrix_g", "matrix_h", "matrix_i", EARTH_FRAME},
+                 "matrix_g", "matrix_h", "matrix_i", "matrix" EARTH_FRAME},
                 {"1", "1", "1", "1", "1", "1", "1", "1", "1", "1"},
                 {0}},
     [EULER] = {"euler",
                STREAM_ORIENTATION,
                4,
-               {"roll_deg", "pitch_deg", "yaw_deg", EARTH_FRAME},
+               {"roll_deg", "pitch_deg", "yaw_deg", "euler" EARTH_FRAME},
                {"deg", "deg", "deg", "1"},
                {0}},
     [FREE_ACCELERATION] = {"free_acceleration",
                            STREAM_ORIENTATION,
                            4,
                            {"free_acceleration_x_m_s2", "free_acceleration_y_m_s2",
-                            "free_acceleration_z_m_s2", EARTH_FRAME},
+                            "free_acceleration_z_m_s2", "free_acceleration" EARTH_FRAME},
                            {"m/s2", "m/s2", "m/s2", "1"},
                            {0}},
     [DELTA_V] = {"delta_v",
@@ -174,7 +176,8 @@ static const struct stream_info STREAMS[MTI_STREAM_COUNT] = {
     [VELOCITY] = {"velocity",
                   STREAM_STATUS,
                   4,
-                  {"velocity_x_m_s", "velocity_y_m_s", "velocity_z_m_s", EARTH_FRAME},
+                  {"velocity_x_m_s", "velocity_y_m_s", "velocity_z_m_s",
+                   "velocity" EARTH_FRAME},
                   {"m/s", "m/s", "m/s", "1"},
                   {0}},
 };
@@ -325,9 +328,9 @@ struct mti {
     uint64_t wrapped_ticks;
     /* counter */
     bool has_counter;
-    bool has_lead; /* the next frame begins with the byte that ended the one before */
     uint16_t newest_counter;
     uint32_t lost_count;
+    uint8_t left_size; /* bytes of the newest frame that stand before the next */
     struct track tracks[MTI_STREAM_COUNT];
 
     /* what the unit said */
@@ -563,9 +566,18 @@ static enum look inner_look(const uint8_t *bytes, size_t inner_size, size_t size
     return found;
 }
 
-/* A whole message at the front that no other one contradicts. A sum byte FA that ends it
- * may as well begin the next message: it is left there, so that neither reading loses one.
- * @param frame_size  Out for LOOK_WHOLE. */
+/* Bytes at the end of a message that may as well begin the next: FA, or FA FF. They are
+ * left there, so that neither reading loses a message. */
+static size_t left_count(const uint8_t *bytes, size_t size)
+{
+    if (bytes[size - 1] == PREAMBLE) {
+        return 1;
+    }
+    return bytes[size - 2] == PREAMBLE && bytes[size - 1] == MASTER ? 2 : 0;
+}
+
+/* A whole message at the front that no other one contradicts.
+ * @param frame_size  Out for LOOK_WHOLE: without what is left to the next one. */
 static enum look front_look(const uint8_t *bytes, size_t size, size_t *frame_size)
 {
     struct frame frame = {0};
@@ -574,14 +586,14 @@ static enum look front_look(const uint8_t *bytes, size_t size, size_t *frame_siz
         return LOOK_BAD;
     }
     bool is_whole = look == LOOK_WHOLE;
-    enum look inner = inner_look(bytes, is_whole ? frame.size - 1 : size, size);
+    enum look inner = inner_look(bytes, is_whole ? frame.size - LEFT_MAX : size, size);
     if (inner == LOOK_WHOLE) {
         return LOOK_BAD;
     }
     if (!is_whole || inner == LOOK_PART) {
         return LOOK_PART;
     }
-    *frame_size = bytes[frame.size - 1] == PREAMBLE ? frame.size - 1 : frame.size;
+    *frame_size = frame.size - left_count(bytes, frame.size);
     return LOOK_WHOLE;
 }
 
@@ -594,9 +606,9 @@ static enum frame_verdict mti_frame_next(const struct driver_context *context,
                                          const uint8_t *bytes, size_t size,
                                          size_t *frame_size)
 {
-    /* The sum byte of the message before, which was left here, is no stray byte. */
-    size_t lead = mti_look(context)->has_lead && bytes[0] == PREAMBLE && size > 1
-                  && bytes[1] == PREAMBLE;
+    /* What the message before left here is not stray when a start stands behind it. */
+    size_t lead = mti_look(context)->left_size;
+    lead = lead < size && bytes[0] == PREAMBLE && bytes[lead] == PREAMBLE ? lead : 0;
     enum look look =
         bytes[0] == PREAMBLE ? front_look(bytes + lead, size - lead, frame_size) : LOOK_BAD;
     if (look == LOOK_PART) {
@@ -1060,23 +1072,45 @@ static void answer_decode(struct mti *mti, const struct frame *frame)
     }
 }
 
-/* frame_next may have left the last byte of a frame, and given it with the next one. */
+/* Take a frame apart as frame_next gave it: behind what the one before left, and without
+ * what it leaves itself, which is put back.
+ * @param room  Where it is put together when something is missing.
+ * @return Bytes put back, -1 = damaged. */
+static int frame_restore(const uint8_t *bytes, size_t size,
+                         uint8_t room[DATA_MAX + HEAD_MAX + 1], struct frame *frame)
+{
+    static const uint8_t start[LEFT_MAX] = {PREAMBLE, MASTER};
+    size_t lead = 0;
+    for (size_t place = 1; place <= LEFT_MAX && place < size; place++) {
+        lead = bytes[place] == PREAMBLE ? place : lead;
+    }
+    bytes += lead;
+    size -= lead;
+    if (head_look(bytes, size, frame) != LOOK_WHOLE || size > frame->size
+        || size + LEFT_MAX < frame->size) {
+        return -1;
+    }
+    size_t missing = frame->size - size;
+    if (missing > 0) {
+        memcpy(room, bytes, size);
+        memcpy(room + size, start, missing);
+        bytes = room;
+        (void)head_look(bytes, frame->size, frame);
+    }
+    return framing_sum8(bytes + 1, frame->size - 1) == 0 ? (int)missing : -1;
+}
+
 static int mti_decode(struct driver_context *context, const uint8_t *bytes, size_t size,
                       struct sample *samples)
 {
     struct mti *mti = mti_of(context);
-    size_t lead = size > 1 && bytes[1] == PREAMBLE;
     struct frame frame = {0};
-    if (size <= lead || head_look(bytes + lead, size - lead, &frame) != LOOK_WHOLE) {
+    uint8_t room[DATA_MAX + HEAD_MAX + 1];
+    int left = frame_restore(bytes, size, room, &frame);
+    if (left < 0) {
         return -1;
     }
-    size_t got = size - lead;
-    uint8_t sum = framing_sum8(bytes + lead + 1, got - 1);
-    bool is_cut = got + 1 == frame.size;
-    if ((!is_cut && got != frame.size) || (uint8_t)(is_cut ? sum + PREAMBLE : sum) != 0) {
-        return -1;
-    }
-    mti->has_lead = is_cut;
+    mti->left_size = (uint8_t)left;
     if (frame.message != MESSAGE_DATA) {
         answer_decode(mti, &frame);
         return 0;
