@@ -13,6 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "acquisition/access.h"
 #include "base/log.h"
 
 enum {
@@ -177,11 +178,6 @@ static const char *advice(int error)
     case ENODEV:
     case ENOTDIR:
         return "plug the sensor in, or see 'limber devices' for the ports there are";
-    case EACCES:
-    case EPERM:
-        return "add yourself to the group 'dialout' (sudo adduser $USER dialout) and log "
-               "in "
-               "again";
     case EBUSY:
     case EWOULDBLOCK:
         return "another program has it open: close that one";
@@ -197,7 +193,13 @@ static const char *advice(int error)
 
 static enum status open_refused(const char *path, int error)
 {
-    log_error("%s: cannot open the port: %s; %s", path, strerror(error), advice(error));
+    char text[ACCESS_TEXT_SIZE];
+    if (error == EACCES || error == EPERM) {
+        access_explain(path, text);
+    } else {
+        snprintf(text, sizeof text, "%s", advice(error));
+    }
+    log_error("%s: cannot open the port: %s; %s", path, strerror(error), text);
     return STATUS_DEVICE;
 }
 
