@@ -62,17 +62,23 @@ void rig_queue_clear(struct rig_queue *queue)
     queue->used = 0;
 }
 
+void rig_device_start(struct rig_device *device, const struct device_model_type *type,
+                      double rate_hz, uint32_t serial)
+{
+    memset(device, 0, sizeof *device);
+    device->model.type = type;
+    device->rate_hz = rate_hz;
+    type->init(&device->model, rate_hz, serial);
+}
+
 bool rig_device_init(struct rig_device *device, const char *driver, double rate_hz,
                      uint32_t serial)
 {
-    memset(device, 0, sizeof *device);
-    device->model.type = device_model_find(driver);
-    if (!device->model.type) {
-        return false;
+    const struct device_model_type *type = device_model_find(driver);
+    if (type) {
+        rig_device_start(device, type, rate_hz, serial);
     }
-    device->rate_hz = rate_hz;
-    device->model.type->init(&device->model, rate_hz, serial);
-    return true;
+    return type != NULL;
 }
 
 void rig_device_open(struct rig_device *device)

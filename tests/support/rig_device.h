@@ -38,6 +38,10 @@ struct rig_device {
 bool rig_device_init(struct rig_device *device, const char *driver, double rate_hz,
                      uint32_t serial);
 
+/* The same with a model that is in no list. */
+void rig_device_start(struct rig_device *device, const struct device_model_type *type,
+                      double rate_hz, uint32_t serial);
+
 /* Opened by the host: what it says by itself. */
 void rig_device_open(struct rig_device *device);
 
