@@ -212,7 +212,8 @@ def unplug_and_return(rig, order, settle=None):
     """@return Seconds until it was reported, closed, open again."""
     if settle:
         settle(rig)
-    index, unplugged = rig.order(f'{order} 0')
+    index = len(rig.lines)  # the client may be faster than the rig's answer
+    _, unplugged = rig.order(f'{order} 0')
     gone = int(rig.wait(r'client: gone (\d+)', index)[1][1])
     closed_at, found = rig.wait(r'client: closed (\d+)', index)
     closed = int(found[1])
@@ -384,15 +385,15 @@ def case_silence():
     counts, after = rig.stop()
     print(f'16 kB after a second: {counts}, {after}')
     assert counts['opens'] == 1 and counts['bad'] == 0, counts
-    # The 32 transfers in flight take what the device could keep beyond its buffer.
-    assert counts['lost'] == after['late'], (counts, after)
+    assert counts['lost'] == 0 and after['late'] == 0, (counts, after)
 
 
 def storm(order, limit_s):
     """A fault that never ends: taken for unplugged, without a busy processor.
     @return Seconds until then."""
     rig = started()
-    index, begun = rig.order(order)
+    index = len(rig.lines)
+    _, begun = rig.order(order)
     gone = (int(rig.wait(r'client: gone (\d+)', index)[1][1]) - begun) * 1e-9
     assert gone <= limit_s, (order, gone)
     time.sleep(2.0)
@@ -412,8 +413,8 @@ def case_storm():
     # A halt that comes back is given a second of patience: a command may end it.
     rig = started()
     rig.order('stubborn 0 1')
-    index, _ = rig.order('stall 0')
-    rig.wait(r'client: gone (\d+)', index, timeout=5)
+    rig.order('stall 0')
+    rig.wait(r'client: gone (\d+)', timeout=5)
     rig.order('stubborn 0 0')
     rig.stop()
 

@@ -451,6 +451,15 @@ static void port_unplug(struct rig *rig, struct port *port, bool is_handed_back)
     umockdev_testbed_remove_device(rig->testbed, device);
 }
 
+/* No permission: nobody gets as far as an ioctl. */
+static void node_forbid(const struct rig *rig, const struct port *port)
+{
+    char name[64];
+    snprintf(name, sizeof name, "/dev/bus/usb/001/%03d", port->number);
+    umockdev_testbed_detach_ioctl(rig->testbed, name, NULL);
+    chmod(port->node, 0);
+}
+
 /* ---- orders ---- */
 
 static void status_print(const struct port *port)
@@ -474,6 +483,7 @@ static void fault_order(struct port *port, const char *order, int first, int sec
         faults->is_silent = first != 0;
     } else if (strcmp(order, "hold") == 0) {
         faults->is_held = first != 0;
+        port->usb.is_draining = first == 0;
     } else if (strcmp(order, "stall") == 0) {
         rig_usbfs_stall(&port->usb);
     } else if (strcmp(order, "stubborn") == 0) {
@@ -491,8 +501,6 @@ static void fault_order(struct port *port, const char *order, int first, int sec
         faults->is_deaf = first != 0;
     } else if (strcmp(order, "node-gone") == 0) {
         unlink(port->node);
-    } else if (strcmp(order, "node-closed") == 0) {
-        chmod(port->node, 0);
     } else if (strcmp(order, "status") == 0) {
         status_print(port);
     } else {
@@ -516,6 +524,8 @@ static void order_follow(struct rig *rig, const char *line)
         if (!port_plug(rig, &rig->ports[values[0]])) {
             printf(" failed");
         }
+    } else if (strcmp(order, "node-closed") == 0) {
+        node_forbid(rig, &rig->ports[values[0]]);
     } else if (strncmp(order, "unplug", 6) == 0) {
         port_unplug(rig, &rig->ports[values[0]], order[6] == '\0');
     } else {
@@ -632,9 +642,13 @@ static bool rig_start(struct rig *rig)
 
 static void child_start(struct rig *rig, char **arguments)
 {
-    /* A person who is not root can look at the testbed too. */
+    /* A child that is not root needs sysfs, a place for its socket of device events, and
+     * the socket for devices without an ioctl handler. */
     gchar *root = umockdev_testbed_get_root_dir(rig->testbed);
-    chmod(root, 0755);
+    gchar *socket = g_strdup_printf("%s/ioctl/_default", root);
+    chmod(root, 0777);
+    chmod(socket, 0777);
+    g_free(socket);
     g_free(root);
     rig->child = fork();
     if (rig->child == 0) {

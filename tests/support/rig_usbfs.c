@@ -360,12 +360,13 @@ int rig_usbfs_discard(struct rig_usbfs *usb, unsigned long address)
 }
 
 /* A device keeps only so much for a host that does not come. */
-static void depth_limit(struct rig_usbfs *usb, bool is_counted)
+static void depth_limit(struct rig_usbfs *usb)
 {
     uint8_t lost[DEVICE_MODEL_OUT_MAX];
-    while (usb->device.samples.count > usb->depth_max) {
+    usb->is_draining = usb->is_draining && usb->device.samples.count > usb->depth_max;
+    while (!usb->is_draining && usb->device.samples.count > usb->depth_max) {
         rig_queue_take(&usb->device.samples, lost, sizeof lost);
-        usb->late_count += is_counted;
+        usb->late_count++;
     }
 }
 
@@ -384,7 +385,7 @@ void rig_usbfs_advance(struct rig_usbfs *usb, uint64_t now_us)
     if (!any_is_claimed(usb)) {
         rig_queue_clear(&usb->device.samples);
     } else if (!usb->faults.is_held) {
-        depth_limit(usb, true);
+        depth_limit(usb);
     }
 }
 

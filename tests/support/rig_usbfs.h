@@ -57,6 +57,7 @@ struct rig_usbfs {
     size_t packet_done[2];
     uint64_t late_count;    /* reports that found no waiting URB in time */
     unsigned depth_max;     /* packets that the device keeps for a slow host */
+    bool is_draining;       /* what was held may be more */
     unsigned urb_count;     /* in the hands of the rig */
     unsigned line_requests; /* bits: last value of SET_CONTROL_LINE_STATE */
 };
