@@ -119,7 +119,10 @@ size_t transport_packet_encode(uint8_t endpoint, enum transport_packet_status st
 
 /* Open a USB device: claims only the interfaces it needs; a kernel driver of those is put
  * back at close. STATUS_GONE from read or write once it is unplugged, whichever sign comes
- * first. Writes of request profiles: one control request each (8 setup bytes, OUT data).
+ * first. Writes of request profiles: one control request each (8 setup bytes, OUT data);
+ * those to an interface are sent to the one that was claimed. Writes wait in a short queue,
+ * one is on its way at a time; close gives them 200 ms. Records of replies have the setup
+ * bytes as they were written; an OUT request that was taken gives a record without data.
  * @param address  "054C:0CE6", "054C:0CE6:SERIAL" or "054C:0CE6@1-2.3" (bus and ports).
  * @param profile  Borrowed for the life of the transport.
  * @return STATUS_OK; STATUS_DEVICE after one logged line that says what to do;
@@ -128,7 +131,8 @@ enum status transport_usb_open(const char *address,
                                const struct transport_usb_profile *profile,
                                struct transport **out);
 
-/* Whether such a device is plugged in: asked before opening it again. Reads sysfs only. */
+/* Whether such a device is plugged in and its node may be used: asked before opening it
+ * again. Opens nothing. */
 bool transport_usb_is_present(const char *address);
 
 struct usb_device_info {

@@ -24,6 +24,7 @@
 
 enum {
     READ_SIZE = 16384,
+    SLOW_SIZE = 64,
     PIECE_SIZE = 1 << 17,
     COMMAND_MAX = 16,
     COMMAND_SIZE = 256,
@@ -40,6 +41,7 @@ struct client {
     const char *address;
     const struct transport_usb_profile *profile;
     struct transport *transport;
+    size_t read_size;
     struct device *device; /* NULL = tiny reports */
     struct command commands[COMMAND_MAX];
     unsigned command_count;
@@ -82,6 +84,8 @@ static const struct {
     {"request-raw", PROFILE(TRANSPORT_USB_REQUEST, false)},
     /* 4000 reports a second on a machine that pauses 30 ms now and then. */
     {"fast", {TRANSPORT_USB_HID, 64, 128, true}},
+    /* Read by a program that takes 64 bytes a round. */
+    {"slow", {TRANSPORT_USB_HID, 64, 128, true}},
 };
 
 static int64_t cpu_ns(void)
@@ -277,7 +281,7 @@ static void client_read(struct client *client)
 {
     uint8_t bytes[READ_SIZE];
     size_t size = 0;
-    enum status status = transport_read(client->transport, bytes, sizeof bytes, &size);
+    enum status status = transport_read(client->transport, bytes, client->read_size, &size);
     if (status == STATUS_GONE) {
         say("gone");
         transport_close(client->transport);
@@ -415,6 +419,7 @@ static int read_run(int argc, char **argv)
         return 2;
     }
     client->address = argv[4];
+    client->read_size = strcmp(argv[3], "slow") == 0 ? SLOW_SIZE : READ_SIZE;
     for (int i = 5; i < argc && i < 5 + COMMAND_MAX; i++) {
         command_parse(client, argv[i]);
     }

@@ -7,6 +7,7 @@
  * Runs one program as its child and takes orders, one a line, on standard input; N is the
  * index of the device:
  *     plug N, unplug N, unplug-silent N    the last: URBs are never handed back
+ *     unplug-left N, unplug-hangup N       only the event of the removal; only the hang-up
  *     node-gone N, node-closed N           between list and open: no node, no permission
  *     silence N 0|1, hold N 0|1            no samples; samples wait and then come at once
  *     stall N, stubborn N 0|1              halt; a halt that cannot be cleared
@@ -66,7 +67,8 @@ struct port {
     int master; /* of the pseudo-terminal behind the node; -1 = unplugged */
     int slave;
     bool is_gate_open;
-    int number; /* on the bus */
+    bool is_left; /* removed, but the old node lives until it is plugged in again */
+    int number;   /* on the bus */
     char node[PATH_SIZE];
 };
 
@@ -403,14 +405,26 @@ static bool node_create(struct rig *rig, struct port *port)
     return symlink(slave_path, port->node) == 0;
 }
 
+static void node_close(struct port *port)
+{
+    if (port->master >= 0) {
+        close(port->slave);
+        close(port->master);
+    }
+    port->slave = -1;
+    port->master = -1;
+}
+
 static bool port_plug(struct rig *rig, struct port *port)
 {
     char name[64];
     int index = (int)(port - rig->ports);
-    if (port->master >= 0) {
+    if (port->master >= 0 && !port->is_left) {
         return true;
     }
     pthread_mutex_lock(&rig->lock);
+    node_close(port);
+    port->is_left = false;
     port->number = rig->next_number++;
     rig_usbfs_abandon(&port->usb);
     urbs_free(port);
@@ -425,30 +439,52 @@ static bool port_plug(struct rig *rig, struct port *port)
            && device_add(rig, port);
 }
 
-static void node_close(struct port *port)
-{
-    if (port->master >= 0) {
-        close(port->slave);
-        close(port->master);
-    }
-    port->slave = -1;
-    port->master = -1;
-}
+enum unplug_sign {
+    SIGN_EVENT = 1,
+    SIGN_HANGUP = 2,
+    SIGN_URBS = 4 /* they come back */
+};
 
-static void port_unplug(struct rig *rig, struct port *port, bool is_handed_back)
+static void port_unplug(struct rig *rig, struct port *port, unsigned signs)
 {
     char device[64];
     if (port->master < 0) {
         return;
     }
     snprintf(device, sizeof device, "/sys" HUB_PATH "/1-%d", (int)(port - rig->ports) + 1);
-    pthread_mutex_lock(&rig->lock);
-    rig_usbfs_unplug(&port->usb, is_handed_back);
-    node_close(port);
-    pthread_mutex_unlock(&rig->lock);
+    if (signs & SIGN_HANGUP) {
+        pthread_mutex_lock(&rig->lock);
+        rig_usbfs_unplug(&port->usb, (signs & SIGN_URBS) != 0);
+        node_close(port);
+        pthread_mutex_unlock(&rig->lock);
+    }
     unlink(port->node);
-    umockdev_testbed_uevent(rig->testbed, device, "remove");
+    if (signs & SIGN_EVENT) {
+        umockdev_testbed_uevent(rig->testbed, device, "remove");
+    }
     umockdev_testbed_remove_device(rig->testbed, device);
+    port->is_left = (signs & SIGN_HANGUP) == 0;
+}
+
+static const struct {
+    const char *order;
+    unsigned signs;
+} UNPLUGS[] = {
+    {"unplug", SIGN_EVENT | SIGN_HANGUP | SIGN_URBS},
+    {"unplug-silent", SIGN_EVENT | SIGN_HANGUP},
+    {"unplug-left", SIGN_EVENT},
+    {"unplug-hangup", SIGN_HANGUP},
+};
+
+static bool unplug_order(struct rig *rig, struct port *port, const char *order)
+{
+    for (size_t i = 0; i < sizeof UNPLUGS / sizeof UNPLUGS[0]; i++) {
+        if (strcmp(order, UNPLUGS[i].order) == 0) {
+            port_unplug(rig, port, UNPLUGS[i].signs);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* No permission: nobody gets as far as an ioctl. */
@@ -526,9 +562,7 @@ static void order_follow(struct rig *rig, const char *line)
         }
     } else if (strcmp(order, "node-closed") == 0) {
         node_forbid(rig, &rig->ports[values[0]]);
-    } else if (strncmp(order, "unplug", 6) == 0) {
-        port_unplug(rig, &rig->ports[values[0]], order[6] == '\0');
-    } else {
+    } else if (!unplug_order(rig, &rig->ports[values[0]], order)) {
         pthread_mutex_lock(&rig->lock);
         fault_order(&rig->ports[values[0]], order, values[1], values[2]);
         gate_set(&rig->ports[values[0]]);
