@@ -18,11 +18,18 @@ enum {
     INPUT_SIZE = 512,
     READ_INTERVAL_DEFAULT_MS = 5,
     CLOSE_TRIES = 8,
-    STEPS_PER_LOOK = 16 /* simulated steps between two looks at the real clock */
+    STEPS_PER_LOOK = 16, /* simulated steps between two looks at the real clock */
+    /* Between two commands that stop a live sensor: some chips ignore what comes within 20
+     * ms of a command (WitMotion's protocol description). */
+    STOP_PAUSE_MS = 25
 };
 
 static const int64_t TICK_NS = CAPTURE_TICK_MS * 1000 * 1000LL;
 static const int64_t REOPEN_NS = 500 * 1000 * 1000LL;
+/* A port that is there and refuses is logged each time it is tried: less and less often. */
+static const int64_t REOPEN_REFUSED_MAX_NS = 8000 * 1000 * 1000LL;
+/* All sensors together have so long to take what stops and restores them. */
+static const int64_t STOP_NS = 500 * 1000 * 1000LL;
 /* A simulation that says "now" and gives nothing is asked again after this. */
 static const int64_t STUCK_NS = 1000 * 1000;
 /* How long simulated time may run before the loop's callbacks get their turn. */
@@ -45,7 +52,10 @@ struct port {
     struct recorded_ahead *ahead;
     int64_t due_ns;    /* simulated and recorded: next bytes */
     int64_t reopen_ns; /* while gone */
+    int64_t reopen_wait_ns;
     bool is_over;
+    bool is_stopped; /* all that stops it was sent, or it cannot be */
+    unsigned stop_count;
     uint8_t command[DRIVER_COMMAND_MAX]; /* not sent yet */
     size_t command_size;
 };
@@ -199,18 +209,67 @@ static void commands_send(struct capture *capture, struct port *port)
     }
 }
 
+/* Send the next command that stops a sensor. One that its port cannot take now stays for
+ * the next round. */
 static void stop_send(struct port *port)
 {
     const struct driver *driver = port->device->driver;
     if (!driver->command_stop || !port->transport || !port->transport->ops->write) {
+        port->is_stopped = true;
         return;
     }
-    for (unsigned i = 0; i < DRIVER_STOP_MAX; i++) {
+    if (port->command_size == 0) {
         port->command_size = driver->command_stop(&port->device->context, port->command);
-        if (port->command_size == 0) {
+        port->is_stopped = port->command_size == 0 || ++port->stop_count > DRIVER_STOP_MAX;
+    }
+    if (!port->is_stopped) {
+        pending_send(port);
+    }
+}
+
+/* What still arrives belongs to no session; left unread it could keep the sensor from
+ * listening. */
+static void bytes_drop(struct capture *capture, const struct port *port)
+{
+    size_t size = 0;
+    for (unsigned i = 0; i < READS_PER_ROUND_MAX && port->transport; i++) {
+        if (transport_read(port->transport, capture->bytes, sizeof capture->bytes, &size)) {
             return;
         }
-        pending_send(port);
+    }
+}
+
+/* @return Whether all are stopped. */
+static bool stops_send(struct capture *capture)
+{
+    bool is_done = true;
+    for (unsigned i = 0; i < capture->port_count; i++) {
+        struct port *port = &capture->ports[i];
+        if (!port->is_stopped) {
+            stop_send(port);
+            is_done = is_done && port->is_stopped;
+        }
+    }
+    return is_done;
+}
+
+/* Every sensor gets its turn before any gets a second, so that the pauses are shared. */
+static void ports_stop(struct capture *capture)
+{
+    const int64_t end_ns = clock_host_ns() + STOP_NS;
+    for (unsigned i = 0; i < capture->port_count; i++) {
+        struct port *port = &capture->ports[i];
+        port->command_size = 0; /* what was not sent by now does not matter any more */
+        port->is_stopped = false;
+        port->stop_count = 0;
+    }
+    while (!stops_send(capture) && clock_host_ns() < end_ns) {
+        if (capture->has_host_clock) {
+            uv_sleep(STOP_PAUSE_MS);
+            for (unsigned i = 0; i < capture->port_count; i++) {
+                bytes_drop(capture, &capture->ports[i]);
+            }
+        }
     }
 }
 
@@ -245,8 +304,14 @@ static enum status port_open(struct capture *capture, struct port *port)
 
 static void port_reopen(struct capture *capture, struct port *port)
 {
-    port->reopen_ns = capture_now_ns(capture) + REOPEN_NS;
-    if (port_open(capture, port)) {
+    enum status status = port_open(capture, port);
+    bool is_refused = status && status != STATUS_GONE;
+    port->reopen_wait_ns = is_refused ? 2 * port->reopen_wait_ns : REOPEN_NS;
+    if (port->reopen_wait_ns > REOPEN_REFUSED_MAX_NS) {
+        port->reopen_wait_ns = REOPEN_REFUSED_MAX_NS;
+    }
+    port->reopen_ns = capture_now_ns(capture) + port->reopen_wait_ns;
+    if (status) {
         return;
     }
     if (!link_take(capture, port, true)) {
@@ -258,7 +323,8 @@ static void port_lose(struct capture *capture, struct port *port)
 {
     transport_close(port->transport);
     port->transport = NULL;
-    port->reopen_ns = capture_now_ns(capture) + REOPEN_NS;
+    port->reopen_wait_ns = REOPEN_NS;
+    port->reopen_ns = capture_now_ns(capture) + port->reopen_wait_ns;
     link_take(capture, port, false);
     device_interrupt(port->device);
 }
@@ -276,31 +342,38 @@ static void ports_close(struct capture *capture)
 
 static enum status pace_check(struct capture *capture)
 {
-    for (unsigned i = 1; i < capture->port_count; i++) {
-        const struct transport *first = capture->ports[0].transport;
+    const struct transport *first = NULL;
+    bool is_mixed = false;
+    bool is_missing = false;
+    for (unsigned i = 0; i < capture->port_count; i++) {
         const struct transport *other = capture->ports[i].transport;
-        if (other->pace != first->pace) {
-            log_error(
-                "%s and %s: live, simulated and recorded sensors cannot be mixed in one "
-                "session: use one kind for all",
-                first->name, other->name);
-            return STATUS_BAD_INPUT;
-        }
+        first = first ? first : other;
+        is_missing = is_missing || !other;
+        is_mixed = is_mixed || (other && other->pace != first->pace);
     }
-    if (capture->port_count > 0) {
-        capture->pace = capture->ports[0].transport->pace;
-    }
+    /* A port that is not there yet can only be a live one. */
+    capture->pace = first ? first->pace : TRANSPORT_LIVE;
     capture->has_host_clock = capture->pace == TRANSPORT_LIVE;
+    if (is_mixed || (is_missing && !capture->has_host_clock)) {
+        log_error(
+            "%s: live, simulated and recorded sensors cannot be mixed in one session: "
+            "use one kind for all",
+            first->name);
+        return STATUS_BAD_INPUT;
+    }
     return STATUS_OK;
 }
 
 static enum status ports_open(struct capture *capture)
 {
     for (unsigned i = 0; i < capture->port_count; i++) {
-        enum status status = port_open(capture, &capture->ports[i]);
-        if (status) {
+        struct port *port = &capture->ports[i];
+        enum status status = port_open(capture, port);
+        if (status && status != STATUS_GONE) {
             return status;
         }
+        port->reopen_wait_ns = REOPEN_NS;
+        port->reopen_ns = capture_now_ns(capture) + REOPEN_NS;
     }
     return pace_check(capture);
 }
@@ -686,9 +759,7 @@ enum status capture_run(struct capture *capture)
         paced_run(capture);
     }
     uv_timer_stop(&capture->timer);
-    for (unsigned i = 0; i < capture->port_count; i++) {
-        stop_send(&capture->ports[i]);
-    }
+    ports_stop(capture);
     ports_close(capture);
     capture->is_running = false;
     return capture->status;

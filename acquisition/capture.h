@@ -26,8 +26,10 @@ struct capture;
  * @return STATUS_OK to go on; anything else ends capture_run with that status. */
 typedef enum status capture_frame_fn(void *user, const struct journal_frame *frame);
 
-/* Open (again) the transport of a device; called at start and every 0.5 s while it is gone.
- * @return STATUS_OK, or why not (logged by the opener only on the first try). */
+/* Open (again) the transport of a device; called at start and every 0.5 s while it is gone,
+ * less and less often (up to 8 s) while it refuses.
+ * @return STATUS_OK; STATUS_GONE: not plugged in, nothing was logged; else why not, after
+ * one logged line. At the start everything but STATUS_GONE ends the run. */
 typedef enum status capture_open_fn(void *user, unsigned device, struct transport **out);
 
 struct capture_settings {
@@ -52,8 +54,10 @@ enum status capture_add(struct capture *capture, struct device *device);
 /* Open all ports and run until capture_stop, an error, or the end of all files. Reads what
  * has already arrived before it returns: a clean stop loses nothing. A port that is lost
  * gives a JOURNAL_LINK frame of 0 and is then interrupted (device_interrupt: replay must do
- * the same after that frame); opened again, one of 1; the first opening gives none. Kinds
- * of ports (live, simulated, recorded) cannot be mixed: STATUS_BAD_INPUT. Closes all ports.
+ * the same after that frame); opened again, one of 1; the first opening gives none, unless
+ * the port was missing then. Kinds of ports (live, simulated, recorded) cannot be mixed:
+ * STATUS_BAD_INPUT. At the end live sensors get up to 0.5 s for the commands that stop and
+ * restore them. Closes all ports.
  * @return STATUS_OK after capture_stop or the end of recorded data; the opener's error; the
  *         handler's status. */
 enum status capture_run(struct capture *capture);
