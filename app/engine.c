@@ -12,8 +12,9 @@ struct engine {
     struct engine_sink sink;
     struct device *devices;
     unsigned
-        streams[CAPTURE_DEVICE_MAX]; /* stream of each sensor that the pipeline reads */
-    double newest_s[ROLE_COUNT];     /* arrival of the newest sample, by role */
+        streams[CAPTURE_DEVICE_MAX];     /* stream of each sensor that the pipeline reads */
+    double newest_s[ROLE_COUNT];         /* arrival of the newest sample, by role */
+    bool is_pressed[CAPTURE_DEVICE_MAX]; /* button of each sensor */
     struct pipeline *pipeline;
     struct runner runner;
     enum pipeline_stage stage;
@@ -206,6 +207,27 @@ static void poses_handle(struct engine *engine)
     }
 }
 
+/* A button that goes down is a person's mark; one held down is still the same. */
+static void marker_handle(struct engine *engine, const struct sample *sample, double time_s)
+{
+    unsigned count = 0;
+    const struct stream_info *streams =
+        device_streams(&engine->devices[engine->sensor], &count);
+    if (sample->stream >= count || streams[sample->stream].kind != STREAM_MARKER) {
+        return;
+    }
+    bool is_pressed = sample->values[0] > 0.5f;
+    bool was_pressed = engine->is_pressed[engine->sensor];
+    engine->is_pressed[engine->sensor] = is_pressed;
+    if (is_pressed && !was_pressed) {
+        runner_marker(&engine->runner,
+                      isfinite(time_s) ? time_s
+                                       : (double)engine->host_ns / (double)NS_PER_S,
+                      engine->header->sensors.entries[engine->sensor].role,
+                      streams[sample->stream].name);
+    }
+}
+
 static void sample_handle(void *user, const struct sample *sample)
 {
     struct engine *engine = user;
@@ -221,6 +243,7 @@ static void sample_handle(void *user, const struct sample *sample)
     if (engine->sink.sample) {
         engine->sink.sample(engine->sink.user, sensor, sample, time_s);
     }
+    marker_handle(engine, sample, time_s);
     poses_handle(engine);
 }
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 static const char *const TYPE_TEXTS[EVENT_TYPE_COUNT] = {
-    "phase",     "hold",  "repetition", "peak",      "zone",     "pain",
-    "screening", "guard", "sensor",     "alignment", "operator", "note",
+    "phase", "hold",   "repetition", "peak",     "zone", "pain",   "screening",
+    "guard", "sensor", "alignment",  "operator", "note", "marker",
 };
 
 const char *event_type_text(enum event_type type)

@@ -1,22 +1,24 @@
-/* Something that happened in a session: the rows of the event table. Plain value; any thread. */
+/* Something that happened in a session: the rows of the event table. Plain value; any
+ * thread. */
 #ifndef LIMBER_PROTOCOLS_EVENT_H
 #define LIMBER_PROTOCOLS_EVENT_H
 
 #include "base/body.h"
 
 enum event_type {
-    EVENT_PHASE,     /* label = phase entered, cause = why */
-    EVENT_HOLD,      /* start and duration of a finished hold; value = credited s */
-    EVENT_REPETITION,/* start and duration of a counted cycle; value = range, deg */
-    EVENT_PEAK,      /* practice repetition; value = peak, deg */
-    EVENT_ZONE,      /* zone fixed for a part; value = low deg, value2 = high deg */
-    EVENT_PAIN,      /* value = 0 .. 10; label "sharp" for sharp pain */
-    EVENT_SCREENING, /* label = outcome */
-    EVENT_GUARD,     /* label caution, stop, clear; value = deg/s, value2 = limit */
-    EVENT_SENSOR,    /* label = stalled, returned, unplugged; source = role; duration = gap */
+    EVENT_PHASE,      /* label = phase entered, cause = why */
+    EVENT_HOLD,       /* start and duration of a finished hold; value = credited s */
+    EVENT_REPETITION, /* start and duration of a counted cycle; value = range, deg */
+    EVENT_PEAK,       /* practice repetition; value = peak, deg */
+    EVENT_ZONE,       /* zone fixed for a part; value = low deg, value2 = high deg */
+    EVENT_PAIN,       /* value = 0 .. 10; label "sharp" for sharp pain */
+    EVENT_SCREENING,  /* label = outcome */
+    EVENT_GUARD,      /* label caution, stop, clear; value = deg/s, value2 = limit */
+    EVENT_SENSOR, /* label = stalled, returned, unplugged; source = role; duration = gap */
     EVENT_ALIGNMENT, /* label = grade, source = role */
     EVENT_OPERATOR,  /* label = the key or command */
     EVENT_NOTE,
+    EVENT_MARKER, /* a button of a sensor was pressed; label = its stream, source = role */
     EVENT_TYPE_COUNT
 };
 

@@ -138,6 +138,11 @@ void runner_tick(struct runner *runner, double time_s, const double newest_s[ROL
 /* The port of a role was lost (false) or opened (true). */
 void runner_link(struct runner *runner, double time_s, enum role role, bool is_open);
 
+/* A person pressed the button of a worn sensor.
+ * @param button  Name of its stream. */
+void runner_marker(struct runner *runner, double time_s, enum role role,
+                   const char *button);
+
 /* Operator or patient: "pause", "resume" (refused until all required sensors have sent for
  * 2 s), "stop", "skip" (this step), "redo" (in a rest: the last repetition again), "undo"
  * (the last pain mark), "sharp_pain" (ends the session), "pain N" (6 or more ends it, 2

@@ -1,4 +1,4 @@
-/* Silent and lost sensors. */
+/* Silent and lost sensors, and what their buttons say. */
 #include <math.h>
 #include <stdio.h>
 
@@ -128,4 +128,10 @@ void runner_link(struct runner *runner, double time_s, enum role role, bool is_o
     } else if (is_open && sensor->state == SENSOR_UNPLUGGED) {
         sensor->state = SENSOR_STALLED; /* until it sends */
     }
+}
+
+void runner_marker(struct runner *runner, double time_s, enum role role, const char *button)
+{
+    struct event *event = runner_emit(runner, EVENT_MARKER, time_s, role_text(role));
+    snprintf(event->label, sizeof event->label, "%s", button);
 }
