@@ -17,6 +17,7 @@
 #include "app/closing.h"
 #include "app/engine.h"
 #include "app/event_text.h"
+#include "app/sensor_port.h"
 #include "archive/archive.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -190,19 +191,12 @@ static enum status frame_handle(void *user, const struct journal_frame *frame)
 static enum status port_open(void *user, unsigned device, struct transport **out)
 {
     struct assessment *assessment = user;
-    const struct sensor_entry *entry = &assessment->header->sensors.entries[device];
-    const struct driver *driver = engine_device(assessment->engine, device)->driver;
-    const char *patient = NULL;
-    if (sensor_entry_is_simulated(entry, &patient)) {
-        return simulation_transport_open(
-            assessment->simulation, entry->role, entry->driver,
-            entry->rate_hz > 0.0 ? entry->rate_hz : driver->rate_hz, out);
-    }
-    if (strncmp(entry->port, "file:", 5) == 0) {
-        return transport_file_open(entry->port + 5, out);
-    }
-    return transport_serial_open(entry->port, entry->baud ? entry->baud : driver->baud,
-                                 out);
+    enum status status =
+        sensor_port_open(&assessment->header->sensors.entries[device],
+                         engine_device(assessment->engine, device)->driver,
+                         assessment->was_open[device], assessment->simulation, out);
+    assessment->was_open[device] = assessment->was_open[device] || !status;
+    return status;
 }
 
 /* The simulated person, where a port asks for one; one person wears all sensors. */

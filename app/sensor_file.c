@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "acquisition/driver.h"
+#include "app/sensor_port.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "protocols/yaml_text.h"
@@ -12,8 +13,6 @@
 enum {
     PATH_SIZE = 4096
 };
-
-static const char SIMULATED_PREFIX[] = "simulated:";
 
 /* The file as written; texts owned by the YAML reader. */
 struct flex_point {
@@ -147,9 +146,16 @@ static enum status entry_read(const char *path, const struct yaml_text *yaml,
         return STATUS_BAD_INPUT;
     }
     snprintf(key, sizeof key, "sensors[%u].driver", index);
-    if (!driver_find(from->driver)) {
+    const struct driver *driver = driver_find(from->driver);
+    if (!driver) {
         yaml_text_error(yaml, key, "no driver '%s'; 'limber devices' lists them",
                         from->driver);
+        return STATUS_BAD_INPUT;
+    }
+    snprintf(key, sizeof key, "sensors[%u].port", index);
+    char problem[512];
+    if (!sensor_port_fits(from->port, driver, problem, sizeof problem)) {
+        yaml_text_error(yaml, key, "%s", problem);
         return STATUS_BAD_INPUT;
     }
     snprintf(key, sizeof key, "sensors[%u].rate_hz", index);
@@ -239,12 +245,7 @@ struct driver_settings sensor_entry_settings(const struct sensor_entry *entry)
 
 bool sensor_entry_is_simulated(const struct sensor_entry *entry, const char **patient)
 {
-    size_t size = sizeof SIMULATED_PREFIX - 1;
-    if (strncmp(entry->port, SIMULATED_PREFIX, size) != 0) {
-        return false;
-    }
-    *patient = entry->port + size;
-    return true;
+    return sensor_port_kind_of(entry->port, patient) == SENSOR_PORT_SIMULATED;
 }
 
 unsigned sensor_list_worn(const struct sensor_list *list)

@@ -16,7 +16,7 @@ enum {
 struct sensor_entry {
     enum role role;
     char driver[32];
-    char port[SENSOR_TEXT_SIZE]; /* "/dev/ttyACM0", "file:a.bin", "simulated:comfortable" */
+    char port[SENSOR_TEXT_SIZE]; /* forms: see sensor_port.h */
     double rate_hz;              /* 0 = the driver's default */
     unsigned baud;               /* 0 = the driver's default */
     char columns[SENSOR_TEXT_SIZE]; /* as written: profile, list, or profile file */
