@@ -2,6 +2,7 @@
 #define _XOPEN_SOURCE 700
 #include <check.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,8 @@ struct simulated {
     int64_t end_ns;  /* over from here on */
     int64_t gone_ns; /* unplugged from here on; 0 = never */
     uint32_t number;
-    char *heard; /* what it was told; borrowed */
+    unsigned busy_count; /* so many writes find no room; UINT_MAX = all */
+    char *heard;         /* what it was told; borrowed */
     size_t heard_size;
 };
 
@@ -55,6 +57,10 @@ static enum status simulated_write(struct transport *transport, const uint8_t *b
                                    size_t size)
 {
     struct simulated *sensor = (struct simulated *)transport;
+    if (sensor->busy_count > 0) {
+        sensor->busy_count -= sensor->busy_count != UINT_MAX;
+        return STATUS_NOT_READY;
+    }
     if (sensor->heard) {
         size_t used = strlen(sensor->heard);
         ck_assert_uint_lt(used + size, sensor->heard_size);
@@ -156,7 +162,7 @@ static enum status session_open(void *user, unsigned device, struct transport **
     const char *path = session->paths[device];
     if (session->is_serial) {
         return access(path, F_OK) == 0 ? transport_serial_open(path, 115200, out)
-                                       : STATUS_DEVICE;
+                                       : STATUS_GONE;
     }
     if (path[0] != '\0') {
         return transport_file_open(path, out);
@@ -314,6 +320,24 @@ START_TEST(test_simulated_unplug_and_replug)
     ck_assert_uint_eq(session->sample_counts[1], 30 + 19);
     ck_assert_uint_eq(session->devices[1].counters.gap_count, 1);
     ck_assert_str_eq(session->heard[1], "go\ngo\nhalt\n"); /* configured again */
+    session_free(session);
+}
+
+END_TEST
+
+START_TEST(test_stop_is_repeated_until_it_is_taken)
+{
+    struct session *session = session_make(NULL, 0);
+    session->sensors[0].busy_count = 150; /* commands find no room, nor the first stops */
+    session->sensors[1].busy_count = UINT_MAX;
+    session->stop_at_ns = 300 * MS;
+    int64_t start_ns = clock_host_ns();
+    ck_assert_int_eq(capture_run(session->capture), STATUS_OK);
+    ck_assert_str_eq(session->heard[0], "halt\n");
+    ck_assert_str_eq(session->heard[1], "");
+    /* The bound for all sensors together, and slack for a busy machine. */
+    ck_assert_int_ge(clock_host_ns() - start_ns, 500 * MS);
+    ck_assert_int_le(clock_host_ns() - start_ns, 1500 * MS);
     session_free(session);
 }
 
@@ -676,6 +700,7 @@ int main(void)
     tcase_add_test(tests, test_simulated_time_goes_from_packet_to_packet);
     tcase_add_test(tests, test_same_simulation_same_journal);
     tcase_add_test(tests, test_simulated_unplug_and_replug);
+    tcase_add_test(tests, test_stop_is_repeated_until_it_is_taken);
     tcase_add_test(tests, test_input_of_the_handler_comes_after_its_frame);
     tcase_add_test(tests, test_overlong_input_is_refused);
     tcase_add_test(tests, test_stop_and_failure_of_the_handler_end_the_run);
