@@ -2,12 +2,13 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "acquisition/access.h"
 
 static const char BY_ID_FOLDER[] = "/dev/serial/by-id";
 
@@ -141,25 +142,13 @@ static void by_id_find(struct device_entry *entry)
 
 /* ---- permission ---- */
 
-/* Who may open a node, for the sentence that says what is missing. */
-static void access_check(struct device_entry *entry, const char *node, const char *rule)
+static void access_check(struct device_entry *entry, const char *node)
 {
-    if (access(node, R_OK | W_OK) == 0 || errno != EACCES) {
-        return;
-    }
-    struct stat facts;
-    const struct group *group = stat(node, &facts) == 0 ? getgrgid(facts.st_gid) : NULL;
-    bool has_group = group && facts.st_gid != 0 && (facts.st_mode & S_IRGRP)
-                     && (facts.st_mode & S_IWGRP);
-    if (has_group) {
-        snprintf(
-            entry->problem, sizeof entry->problem,
-            "no permission: add yourself to the group '%s' (sudo adduser $USER %s) and "
-            "log in again",
-            group->gr_name, group->gr_name);
-    } else {
-        snprintf(entry->problem, sizeof entry->problem,
-                 "no permission for %s: %s, then plug the device in again", node, rule);
+    char advice[ACCESS_TEXT_SIZE];
+    if (access(node, R_OK | W_OK) != 0 && errno == EACCES) {
+        access_explain(node, advice);
+        snprintf(entry->problem, sizeof entry->problem, "no permission to open it: %s",
+                 advice);
     }
 }
 
@@ -207,7 +196,7 @@ static void serial_add(struct device_list *list, const struct serial_port_info *
     by_id_find(entry);
     snprintf(entry->port, sizeof entry->port, "%s",
              entry->by_id[0] ? entry->by_id : entry->name);
-    access_check(entry, entry->name, "install the udev rules of Limber");
+    access_check(entry, entry->name);
     drivers_find(entry);
 }
 
@@ -247,9 +236,22 @@ static void usb_add(struct device_list *list, const struct usb_device_info *info
     snprintf(entry->serial_number, sizeof entry->serial_number, "%s", info->serial_number);
     char node[64];
     if (usb_node(info->path, node)) {
-        access_check(entry, node, "install the udev rules of Limber");
+        access_check(entry, node);
     }
     drivers_find(entry);
+}
+
+/* ttyACM2 before ttyACM10. */
+static int name_compare(const void *left, const void *right)
+{
+    const char *a = ((const struct serial_port_info *)left)->name;
+    const char *b = ((const struct serial_port_info *)right)->name;
+    size_t a_size = strlen(a);
+    size_t b_size = strlen(b);
+    if (a_size != b_size) {
+        return a_size < b_size ? -1 : 1;
+    }
+    return strcmp(a, b);
 }
 
 enum status device_list_read(struct device_list *list)
@@ -266,6 +268,7 @@ enum status device_list_read(struct device_list *list)
     if (status) {
         return status;
     }
+    qsort(ports, port_count, sizeof ports[0], name_compare);
     for (size_t i = 0; i < port_count; i++) {
         serial_add(list, &ports[i]);
     }

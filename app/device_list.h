@@ -24,7 +24,7 @@ struct device_entry {
     bool is_serial;
     char by_id[DEVICE_PORT_SIZE]; /* lasting name of a serial port, "" = none */
     char twin[64];                /* USB device that is also this serial port */
-    char problem[256];            /* why it cannot be opened and what to do, "" = it can */
+    char problem[384];            /* why it cannot be opened and what to do, "" = it can */
     /* Drivers whose own USB number it bears, then those it may come with as an adapter. */
     const struct driver *drivers[DEVICE_DRIVER_MAX];
     unsigned sure_count;

@@ -254,6 +254,12 @@ static bool may_ask(const struct probe *probe, const struct driver *driver)
            && (driver == probe->named || device_entry_is_sure(probe->entry, driver));
 }
 
+/* A driver that was heard and cannot say more is left in peace. */
+static bool is_worth_asking(const struct driver *driver, const struct probe_result *result)
+{
+    return result->driver != driver || (driver->identity_get && !result->identity[0]);
+}
+
 static bool has_answered(const struct listener *listener, uint64_t frame_count)
 {
     const struct driver *driver = listener->device.driver;
@@ -299,7 +305,7 @@ static void ask_all(struct probe *probe, struct transport *transport, unsigned b
         bool is_meant = result->driver
                             ? driver == result->driver
                             : probe->listeners[i].is_ready && uses_baud(driver, baud);
-        if (is_meant && may_ask(probe, driver)) {
+        if (is_meant && may_ask(probe, driver) && is_worth_asking(driver, result)) {
             char doing[96];
             snprintf(doing, sizeof doing, "asking as %s", driver->name);
             tell(probe, doing);

@@ -304,6 +304,11 @@ static enum status port_open(void *user, unsigned device, struct transport **out
     enum status status = sensor_port_open(sensor->entry, sensor->device.driver,
                                           sensor->was_open || sensor->is_missed, NULL, out);
     sensor->was_open = sensor->was_open || !status;
+    if (status == STATUS_DEVICE && !sensor_port_exists(sensor->entry->port)) {
+        sensor->is_missed = true; /* pulled out while it was being opened */
+        sensor->state = WATCH_GONE;
+        return STATUS_GONE;
+    }
     return status;
 }
 
