@@ -653,6 +653,25 @@ START_TEST(unplug_is_an_event_and_pauses)
 
 END_TEST
 
+START_TEST(button_of_a_sensor_is_a_marker)
+{
+    struct world *world = world_create("childs_pose", NULL);
+    run_until_counted(world, PHASE_HOLD, 120.0);
+    runner_marker(&world->runner, world->time_s - 0.25, ROLE_PELVIS_DORSAL, "button");
+    run_for(world, 1.0);
+    const struct event *marker = find_event(world, EVENT_MARKER, "button", 0);
+    ck_assert_str_eq(marker->source, "pelvis_dorsal");
+    ck_assert_double_le(marker->time_s, world->time_s - 1.0);
+    ck_assert_double_eq(marker->duration_s, 0.0);
+    ck_assert_uint_eq(count_events(world, EVENT_MARKER, NULL), 1);
+    ck_assert_str_eq(event_type_text(EVENT_MARKER), "marker");
+    ck_assert_int_eq(event_type_parse("marker"), EVENT_MARKER);
+    ck_assert_int_eq(world->runner.view.phase, PHASE_HOLD); /* changes nothing */
+    world_destroy(world);
+}
+
+END_TEST
+
 START_TEST(rest_stands_still_without_data)
 {
     struct world *world = world_create("standing_forward_bend", NULL);
@@ -1063,6 +1082,7 @@ static Suite *suite_make(void)
     tcase_add_test(tcase, silent_optional_sensor_does_not_pause);
     tcase_add_test(tcase, sensor_that_never_starts_pauses);
     tcase_add_test(tcase, unplug_is_an_event_and_pauses);
+    tcase_add_test(tcase, button_of_a_sensor_is_a_marker);
     tcase_add_test(tcase, rest_stands_still_without_data);
     tcase_add_test(tcase, operator_pause_needs_operator);
     tcase_add_test(tcase, skip_goes_one_step_on);
