@@ -145,7 +145,7 @@ def missing(binary, program):
     """A sensor that is pulled out at once while it is being configured, and one that stays away:
     what it costs to wait for it."""
     rig = Rig(program, f'xio-ximu3:{RATE_HZ}', binary, 'devices', '--watch', link(0), '--driver',
-              'xio-ximu3', '--json', '--seconds', 9)
+              'xio-ximu3', '--json', '--rate', RATE_HZ, '--seconds', 9)
     rig.wait_for(lambda line: isinstance(line, dict), 5.0)
     rig.unplug(0)
     rig.wait_for(lambda line: isinstance(line, dict) and line.get('event') == 'unplugged')
@@ -158,10 +158,11 @@ def missing(binary, program):
     check(len(rig.errors) == 0, rig.errors)
     # The first look after the return finds a port that still gives errors: tried again.
     rig.fault(0, 'ioctl', 1)
+    seen = len(rig.lines)
     rig.plug(0)
-    rig.wait_for(lambda line: isinstance(line, dict) and line.get('event') == 'returned')
+    rig.wait_for(lambda line: isinstance(line, dict) and line.get('event') == 'returned', seen=seen)
     check(rig.finish() == 0, rig.text())
-    check(1 <= len(rig.errors) <= 3 and 'cannot open the port' in rig.errors[0], rig.errors)
+    check(1 <= len(rig.errors) <= 3 and 'cannot open the port' in rig.errors[0], rig.errors, rig.text())
     print(f'missing: {100 * cost:.2f} % of a core; {rig.errors[0]}')
 
 

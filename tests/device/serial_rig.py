@@ -69,9 +69,9 @@ class Rig:
     def signal(self, number):
         self.order('K', number)
 
-    def wait_for(self, test, limit_s=15.0):
-        """The first of the lines, now or later, that passes the test."""
-        end, seen = time.monotonic() + limit_s, 0
+    def wait_for(self, test, limit_s=15.0, seen=0):
+        """The first of the lines from the number seen on, now or later, that passes the test."""
+        end = time.monotonic() + limit_s
         while time.monotonic() < end:
             while seen < len(self.lines):
                 if test(self.lines[seen][1]):

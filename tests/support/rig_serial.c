@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -93,6 +94,11 @@ struct rig {
     uint64_t start_us;
     uint32_t random;
     pid_t child;
+    /* Wires have a thread of their own: the testbed takes long to add a device, and the
+     * others must go on meanwhile. The lock guards all ports. */
+    pthread_t wires;
+    pthread_mutex_t lock;
+    bool is_over;
 };
 
 static uint64_t now_us(void)
@@ -222,19 +228,24 @@ static int names_make(const struct rig *rig, int index, const char *slave_path)
 static int port_plug(struct rig *rig, int index)
 {
     struct port *port = &rig->ports[index];
+    int master = -1;
     int slave = -1;
     struct termios raw;
     memset(&raw, 0, sizeof raw);
     cfmakeraw(&raw);
-    if (openpty(&port->master, &slave, port->slave_path, &raw, NULL) != 0) {
+    if (openpty(&master, &slave, port->slave_path, &raw, NULL) != 0) {
         return -1;
     }
     close(slave);
-    port->is_open = false;
     /* A master inherited by the child would keep the line up after an unplug. */
-    fcntl(port->master, F_SETFD, FD_CLOEXEC);
-    fcntl(port->master, F_SETFL, O_NONBLOCK);
-    return names_make(rig, index, port->slave_path) ? -1 : device_add(rig, index);
+    fcntl(master, F_SETFD, FD_CLOEXEC);
+    fcntl(master, F_SETFL, O_NONBLOCK);
+    pthread_mutex_lock(&rig->lock);
+    port->is_open = false;
+    port->master = master;
+    pthread_mutex_unlock(&rig->lock);
+    /* As the kernel does: the node comes when sysfs knows the port. */
+    return device_add(rig, index) ? -1 : names_make(rig, index, port->slave_path);
 }
 
 static void port_unplug(struct rig *rig, int index)
@@ -251,9 +262,11 @@ static void port_unplug(struct rig *rig, int index)
     snprintf(tty, sizeof tty, "%s/tty/ttyACM%d", interface, port->number);
     clock_gettime(CLOCK_MONOTONIC, &now);
     umockdev_testbed_uevent(rig->testbed, tty, "remove");
+    pthread_mutex_lock(&rig->lock);
     close(port->master);
     port->master = -1;
     port->held_size = 0;
+    pthread_mutex_unlock(&rig->lock);
     /* Leaf to root: links of children are left behind otherwise. */
     umockdev_testbed_remove_device(rig->testbed, tty);
     umockdev_testbed_remove_device(rig->testbed, interface);
@@ -350,6 +363,9 @@ static void frame_hold(struct rig *rig, struct port *port, uint8_t *frame, size_
 static void wire_flush(struct port *port, uint64_t time_us)
 {
     if (port->held_size == 0) {
+        if (port->fault == FAULT_BYTES) {
+            port->held_until_us = time_us; /* the line was idle: nothing to make up for */
+        }
         return;
     }
     switch (port->fault) {
@@ -359,7 +375,11 @@ static void wire_flush(struct port *port, uint64_t time_us)
         }
         return; /* its end lets it out */
     case FAULT_BYTES:
-        wire_write(port, 1);
+        /* One write each; a rig that was late makes up for it. */
+        while (port->held_size > 0 && port->held_until_us <= time_us) {
+            wire_write(port, 1);
+            port->held_until_us += 1000;
+        }
         return;
     case FAULT_SPLIT:
         if (port->held_until_us == 0) {
@@ -491,7 +511,7 @@ static void port_fault(struct rig *rig, struct port *port)
                     || port->fault == FAULT_UNDRAINED;
     port->fault_end_us = is_timed ? now_us() + 1000 * (uint64_t)port->fault_number : 0;
     port->frame_count = 0;
-    port->held_until_us = 0;
+    port->held_until_us = port->fault == FAULT_BYTES ? now_us() : 0;
     if (port->fault == FAULT_UNDRAINED) {
         drain_set(port, false);
     }
@@ -517,7 +537,9 @@ static int port_order(struct rig *rig, int order, int index)
         port->number = byte_read();
         return port_plug(rig, index);
     case 'F':
+        pthread_mutex_lock(&rig->lock);
         port_fault(rig, port);
+        pthread_mutex_unlock(&rig->lock);
         return 0;
     case 'Q':
         printf("sent %d %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", index,
@@ -549,29 +571,43 @@ static int order_follow(struct rig *rig)
     return port_order(rig, order, index) ? -1 : 1;
 }
 
-static bool child_is_over(const struct rig *rig)
+static void *wires_run(void *user)
 {
-    siginfo_t facts = {0};
-    return waitid(P_PID, (id_t)rig->child, &facts, WEXITED | WNOHANG | WNOWAIT) == 0
-           && facts.si_pid == rig->child;
-}
-
-/* Orders and wires until both the orders and the child are at their end. */
-static int rig_run(struct rig *rig)
-{
-    int result = 1;
-    while (result == 1 || (result == 0 && !child_is_over(rig))) {
-        struct pollfd orders = {.fd = result == 1 ? STDIN_FILENO : -1, .events = POLLIN};
-        poll(&orders, 1, LOOP_MS);
-        if (orders.revents) {
-            result = order_follow(rig);
-        }
+    struct rig *rig = user;
+    bool is_over = false;
+    while (!is_over) {
+        poll(NULL, 0, LOOP_MS);
+        pthread_mutex_lock(&rig->lock);
         for (int i = 0; i < rig->port_count; i++) {
             if (rig->ports[i].is_live && rig->ports[i].master >= 0) {
                 live_step(rig, &rig->ports[i], now_us());
             }
         }
+        is_over = rig->is_over;
+        pthread_mutex_unlock(&rig->lock);
     }
+    return NULL;
+}
+
+/* Orders until their end, wires until that of the child. */
+static int rig_run(struct rig *rig)
+{
+    int result = 1;
+    if (pthread_create(&rig->wires, NULL, wires_run, rig) != 0) {
+        return -1;
+    }
+    while (result == 1) {
+        result = order_follow(rig);
+    }
+    if (result < 0) {
+        kill(rig->child, SIGTERM);
+    }
+    siginfo_t facts;
+    waitid(P_PID, (id_t)rig->child, &facts, WEXITED | WNOWAIT);
+    pthread_mutex_lock(&rig->lock);
+    rig->is_over = true;
+    pthread_mutex_unlock(&rig->lock);
+    pthread_join(rig->wires, NULL);
     return result;
 }
 
@@ -643,7 +679,8 @@ static void child_start(struct rig *rig, char **arguments)
 
 int main(int argc, char **argv)
 {
-    static struct rig rig = {.modem_lines = TIOCM_CTS | TIOCM_DSR | TIOCM_CAR};
+    static struct rig rig = {.modem_lines = TIOCM_CTS | TIOCM_DSR | TIOCM_CAR,
+                             .lock = PTHREAD_MUTEX_INITIALIZER};
     if (argc < 4 || ports_read(&rig, argv[1]) != 0) {
         fputs("usage: rig_serial PORTS -- program arguments...\n", stderr);
         return 2;
@@ -658,9 +695,6 @@ int main(int argc, char **argv)
     }
     child_start(&rig, argv + 3);
     int orders = rig_run(&rig);
-    if (orders < 0) {
-        kill(rig.child, SIGTERM);
-    }
     int status = 0;
     waitpid(rig.child, &status, 0);
     g_object_unref(ioctls);
