@@ -2,7 +2,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct driver_settings settings = {.rate_hz = 100.0};
+    const struct driver_settings settings = {.rate_hz = 250.0};
     fuzz_driver_run("sony-dualshock4", &settings, data, size);
     return 0;
 }
