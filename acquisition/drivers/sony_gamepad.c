@@ -17,10 +17,13 @@ enum {
     REPLY_RUN_MAX = 2, /* replies that may stand between two reports */
     FRAME_MAX = (CHAIN_MAX + (CHAIN_MAX - 1) * REPLY_RUN_MAX) * REPORT_SIZE,
     AXIS_COUNT = 3,
+    ZERO_MAX = 4000,    /* largest offset of a sound sensor, counts: 0.5 g */
     HAT_MAX = 8,        /* directions of the hat, 8 = released */
     CROSS_BIT = 1 << 5, /* in the byte that has the hat in its low half */
     BATTERY_LOW_PERCENT = 10,
     STRIDE_UNKNOWN = -1,
+    LEARN_MAX = 4,      /* reports that the step may have from which a pace is learned */
+    PACE_SURE = 8,      /* steps that prove a pace */
     RATE_REPORTS = 64,  /* steps whose mean is the rate */
     KNOWN_REPORTS = 32, /* that show a controller which does not tell its firmware */
     CALIBRATION_TRIES = 3,
@@ -112,6 +115,7 @@ struct mark {
 struct pace {
     int stride;
     double period_ticks;
+    uint32_t step_count; /* that fitted, one report each */
 };
 
 struct calibration {
@@ -195,6 +199,11 @@ static struct mark mark_step(const struct layout *layout, struct mark before,
     };
 }
 
+static struct pace pace_unknown(const struct layout *layout)
+{
+    return (struct pace){STRIDE_UNKNOWN, layout->nominal_ticks, 0};
+}
+
 /* Which way of counting explains a step best: the one whose period is nearest to 4 ms.
  * Clones have been seen at 10 and 20 ms.
  * @return Reports in the step, 0 = none explains it. */
@@ -211,38 +220,41 @@ static uint32_t pace_learn(const struct layout *layout, struct mark step, struct
         uint32_t count = is_still ? 1 : step.counter / stride;
         double period_ticks = (double)step.time / count;
         double distance = fabs(log(fmax(period_ticks, 1.0) / layout->nominal_ticks));
-        if (count <= layout->run_max && distance <= best) {
+        if (count <= LEARN_MAX && distance <= best) {
             best = distance;
             best_count = count;
-            *pace = (struct pace){(int)stride, period_ticks};
+            *pace = (struct pace){(int)stride, period_ticks, 0};
         }
     }
     return best_count;
 }
 
-/* @return Reports in the step, 0 = this is not how the controller goes on. */
+static bool is_about(double ticks, double wanted)
+{
+    return fabs(ticks - wanted) <= wanted / 8.0;
+}
+
+/* Clones that do not count are even, but skip a period now and then. With a counter, steps
+ * may be uneven, but never so far ahead that the next report would seem to go back: the
+ * time of this one may be damaged.
+ * @return Reports in the step, 0 = this is not how the controller goes on. */
 static uint32_t pace_count(const struct layout *layout, struct mark step,
                            const struct pace *pace)
 {
     const double period = pace->period_ticks;
     if (pace->stride == 0) {
-        /* Without a counter a loss shows in time alone, and such clones skip one or two
-         * periods by themselves: only more is a loss. */
-        double count = step.time < 3.5 * period ? 1.0 : round(step.time / period);
-        bool is_good =
-            step.counter == 0 && step.time >= period / 4.0 && count <= layout->run_max;
-        return is_good ? (uint32_t)count : 0;
+        bool is_even = is_about(step.time, period) || is_about(step.time, 2.0 * period);
+        return step.counter == 0 && is_even ? 1 : 0;
     }
+    bool is_single = step.time >= period / 2.0 && step.time <= 2.0 * period;
     uint32_t count = step.counter / (uint32_t)pace->stride;
-    if (step.counter % (uint32_t)pace->stride != 0 || count == 0
-        || count > layout->run_max) {
+    if (step.counter % (uint32_t)pace->stride != 0 || count > layout->run_max) {
         return 0;
     }
-    if (count == 1) {
-        return step.time >= period / 4.0 && step.time <= 4.0 * period ? 1 : 0;
+    if (count <= 1) {
+        return count == 1 && is_single ? 1 : 0;
     }
-    double error = fabs(step.time - count * period);
-    return error <= fmax(period, count * period / 16.0) ? count : 0;
+    return fabs(step.time - count * period) <= period ? count : 0;
 }
 
 /* Reports in a step; an unknown pace is learned from it. 0 = they do not follow. */
@@ -261,18 +273,22 @@ static int axis_read(const uint8_t *bytes, int axis)
     return framing_i16(bytes + (size_t)2 * (size_t)axis);
 }
 
-/* Values that a report by itself may have: a controller that is worn feels gravity. */
-static bool is_believable(const struct layout *layout, const uint8_t *report)
+/* A controller that is worn feels gravity. */
+static bool has_gravity(const struct layout *layout, const uint8_t *report)
 {
     double sum = 0.0;
     for (int axis = 0; axis < AXIS_COUNT; axis++) {
         double accel_g = axis_read(report + layout->accel, axis) * NOMINAL_ACCEL_G;
         sum += accel_g * accel_g;
     }
-    const double norm_min_g = 0.25;
-    const double norm_max_g = 4.0;
-    return sum >= norm_min_g * norm_min_g && sum <= norm_max_g * norm_max_g
-           && layout->battery_read(report).is_legal;
+    const double norm_min_g = 0.5;
+    const double norm_max_g = 2.0;
+    return sum >= norm_min_g * norm_min_g && sum <= norm_max_g * norm_max_g;
+}
+
+static bool is_believable(const struct layout *layout, const uint8_t *report)
+{
+    return has_gravity(layout, report) && layout->battery_read(report).is_legal;
 }
 
 static bool is_report(const struct layout *layout, const uint8_t *report)
@@ -280,28 +296,37 @@ static bool is_report(const struct layout *layout, const uint8_t *report)
     return report[0] == REPORT_ID && (report[layout->buttons] & 0x0F) <= HAT_MAX;
 }
 
-/* Scales of one calibration report; those without a denominator are the nominal ones.
+/* Whether a scale is what any such controller may have. */
+static bool is_near(double scale, double nominal)
+{
+    return scale >= nominal / 2.0 && scale <= nominal * 2.0;
+}
+
+/* Scales of one calibration report; those left empty are the nominal ones.
  * @return false when no controller can have such a calibration. */
 static bool calibration_read(const uint8_t *bytes, struct calibration *calibration)
 {
     const uint8_t *values = bytes + 1;
-    int speed = axis_read(values, 9) + axis_read(values, 10);
-    bool is_sound = speed == 0 || (speed >= 100 && speed <= 20000);
-    calibration->is_factory = speed != 0;
+    const int speed = axis_read(values, 9) + axis_read(values, 10);
+    bool is_sound = true;
+    calibration->is_factory = true;
     for (int axis = 0; axis < AXIS_COUNT; axis++) {
-        int bias = axis_read(values, axis);
-        int gyro = abs(axis_read(values, 3 + 2 * axis) - bias)
-                   + abs(axis_read(values, 4 + 2 * axis) - bias);
+        int zero = axis_read(values, axis);
+        int gyro = abs(axis_read(values, 3 + 2 * axis) - zero)
+                   + abs(axis_read(values, 4 + 2 * axis) - zero);
         int plus = axis_read(values, 11 + 2 * axis);
         int range = plus - axis_read(values, 12 + 2 * axis);
-        is_sound = is_sound && abs(bias) <= 4000 && (gyro == 0 || gyro >= 1000)
-                   && (range == 0 || (range >= 4000 && range <= 65534));
-        bool has_gyro = gyro != 0 && speed != 0;
-        calibration->gyro_deg_s[axis] =
-            has_gyro ? (double)speed / gyro : NOMINAL_GYRO_DEG_S;
-        calibration->accel_g[axis] = range ? 2.0 / range : NOMINAL_ACCEL_G;
-        calibration->accel_bias[axis] = range ? plus - range / 2 : 0.0;
-        calibration->is_factory = calibration->is_factory && has_gyro && range;
+        double gyro_deg_s = gyro ? (double)speed / gyro : 0.0;
+        double accel_g = range ? 2.0 / range : 0.0;
+        double bias = plus - range / 2; /* whole numbers, as the maker's driver has it */
+        is_sound = is_sound && abs(zero) <= ZERO_MAX && fabs(bias) <= ZERO_MAX
+                   && (gyro == 0 || is_near(gyro_deg_s, NOMINAL_GYRO_DEG_S))
+                   && (range == 0 || is_near(accel_g, NOMINAL_ACCEL_G));
+        bool is_factory = gyro_deg_s > 0.0 && accel_g > 0.0;
+        calibration->gyro_deg_s[axis] = gyro_deg_s > 0.0 ? gyro_deg_s : NOMINAL_GYRO_DEG_S;
+        calibration->accel_g[axis] = accel_g > 0.0 ? accel_g : NOMINAL_ACCEL_G;
+        calibration->accel_bias[axis] = bias;
+        calibration->is_factory = calibration->is_factory && is_factory;
     }
     return is_sound;
 }
@@ -370,34 +395,56 @@ static enum frame_verdict report_next(const struct layout *layout, const uint8_t
     return is_report(layout, bytes + *offset) ? FRAME_FOUND : FRAME_SKIP;
 }
 
-/* Whether those behind a report go on from it, whatever came before. Where the counter
- * stands still, the clock has to show it twice and gravity too. */
-static enum frame_verdict chain_check(const struct layout *layout, const uint8_t *bytes,
-                                      size_t size)
+/* One period apart, and gravity in both. */
+static bool is_even(const struct layout *layout, const uint8_t *report, const uint8_t *next,
+                    double period_ticks)
 {
-    struct pace pace = {STRIDE_UNKNOWN, layout->nominal_ticks};
+    struct mark step =
+        mark_step(layout, mark_read(layout, report), mark_read(layout, next));
+    return is_about(step.time, period_ticks) && has_gravity(layout, report)
+           && has_gravity(layout, next);
+}
+
+/* Whether those behind a report go on from it, whatever came before: one where the pace is
+ * known, else two.
+ * @param pace  Known for sure, or unknown. */
+static enum frame_verdict chain_check(const struct layout *layout, struct pace pace,
+                                      const uint8_t *bytes, size_t size)
+{
+    const bool is_known = pace.stride != STRIDE_UNKNOWN;
+    const int wanted = is_known ? CHAIN_MAX - 1 : CHAIN_MAX;
     size_t offset = 0;
-    for (int length = 1; length < CHAIN_MAX; length++) {
+    for (int length = 1; length < wanted; length++) {
         size_t next = offset + REPORT_SIZE;
         enum frame_verdict verdict =
             next <= size ? report_next(layout, bytes, size, &next) : FRAME_NEED_MORE;
         if (verdict != FRAME_FOUND) {
             return verdict;
         }
-        if (pace_step(layout, mark_read(layout, bytes + offset),
-                      mark_read(layout, bytes + next), &pace)
-            == 0) {
-            return FRAME_SKIP;
-        }
-        if (pace.stride != 0) {
-            return FRAME_FOUND;
-        }
-        if (!is_believable(layout, bytes + offset)) {
+        uint32_t count = pace_step(layout, mark_read(layout, bytes + offset),
+                                   mark_read(layout, bytes + next), &pace);
+        bool must_be_even = is_known || pace.stride == 0;
+        if (count != 1
+            || (must_be_even
+                && !is_even(layout, bytes + offset, bytes + next, pace.period_ticks))) {
             return FRAME_SKIP;
         }
         offset = next;
     }
     return FRAME_FOUND;
+}
+
+/* Begins a run of reports: in the pace known for sure, or in a new one. */
+static enum frame_verdict run_check(const struct gamepad *gamepad, const uint8_t *bytes,
+                                    size_t size)
+{
+    const struct layout *layout = gamepad->layout;
+    enum frame_verdict verdict = FRAME_SKIP;
+    if (gamepad->pace.step_count >= PACE_SURE) {
+        verdict = chain_check(layout, gamepad->pace, bytes, size);
+    }
+    return verdict == FRAME_SKIP ? chain_check(layout, pace_unknown(layout), bytes, size)
+                                 : verdict;
 }
 
 static bool goes_on(const struct gamepad *gamepad, const uint8_t *report)
@@ -430,9 +477,9 @@ static enum frame_verdict tail_check(const struct gamepad *gamepad, const uint8_
         if (!is_report(gamepad->layout, report)) {
             continue;
         }
-        enum frame_verdict verdict =
-            goes_on(gamepad, report) ? FRAME_FOUND
-                                     : chain_check(gamepad->layout, report, joined_size);
+        enum frame_verdict verdict = goes_on(gamepad, report)
+                                         ? FRAME_FOUND
+                                         : run_check(gamepad, report, joined_size);
         if (verdict != FRAME_SKIP) {
             *frame_size = REPORT_SIZE - (tail_size - start);
             return verdict;
@@ -465,7 +512,7 @@ static enum frame_verdict gamepad_frame_next(const struct driver_context *contex
     }
     verdict = tail_check(gamepad, bytes, size, frame_size);
     if (verdict == FRAME_SKIP && is_start) {
-        verdict = chain_check(layout, bytes, size);
+        verdict = run_check(gamepad, bytes, size);
         *frame_size = REPORT_SIZE;
     }
     if (verdict == FRAME_SKIP) {
@@ -476,11 +523,20 @@ static enum frame_verdict gamepad_frame_next(const struct driver_context *contex
 
 /* ---- reports ---- */
 
+static void pace_forget(struct gamepad *gamepad)
+{
+    gamepad->pace = pace_unknown(gamepad->layout);
+    if (gamepad->even_count < RATE_REPORTS) {
+        gamepad->even_count = 0;
+        gamepad->even_ticks = 0.0;
+    }
+}
+
 /* A silence too long for one step. The wraps of the clock that passed are those for which
- * the counter fits; without a counter, or when none fits, none is assumed.
+ * the counter fits; without a counter, or when none fits, none is assumed and the pace is
+ * learned anew.
  * @param count  Out: reports, lost ones too. @return Ticks that passed. */
-static uint64_t silence_measure(const struct gamepad *gamepad, struct mark step,
-                                uint32_t *count)
+static uint64_t silence_measure(struct gamepad *gamepad, struct mark step, uint32_t *count)
 {
     const struct layout *layout = gamepad->layout;
     const double period = gamepad->pace.period_ticks;
@@ -496,11 +552,14 @@ static uint64_t silence_measure(const struct gamepad *gamepad, struct mark step,
         }
         ticks += layout->time_wrap;
     }
-    *count = (uint32_t)fmax(round(step.time / period), 2.0);
+    pace_forget(gamepad);
+    /* Without a counter a loss shows in time alone. */
+    bool is_lost = stride > 0 || step.time > 3.5 * period;
+    *count = is_lost ? (uint32_t)fmax(round(step.time / period), 2.0) : 1;
     return step.time;
 }
 
-/* After a silence or a restart: the pace is learned anew.
+/* After a silence or a restart.
  * @return Reports passed. */
 static uint32_t report_resume(struct gamepad *gamepad, struct mark mark)
 {
@@ -509,10 +568,10 @@ static uint32_t report_resume(struct gamepad *gamepad, struct mark mark)
     uint32_t count = 1;
     if (layout->time_wrap > UINT32_MAX && step.time > UINT32_MAX / 2) {
         gamepad->ticks = mark.time; /* a clock that went back: switched off and on */
+        pace_forget(gamepad);
     } else {
         gamepad->ticks += silence_measure(gamepad, step, &count);
     }
-    gamepad->pace = (struct pace){STRIDE_UNKNOWN, layout->nominal_ticks};
     return count;
 }
 
@@ -562,7 +621,11 @@ static bool report_time(struct gamepad *gamepad, struct mark mark)
     }
     if (count == 1 && gamepad->pace.stride != STRIDE_UNKNOWN) {
         /* The clocks of host and controller drift slowly. */
-        gamepad->pace.period_ticks += (step.time - gamepad->pace.period_ticks) / 32.0;
+        const double period = gamepad->pace.period_ticks;
+        if (step.time < 1.5 * period) {
+            gamepad->pace.period_ticks += (step.time - period) / 32.0;
+        }
+        gamepad->pace.step_count++;
         rate_measure(gamepad, step.time);
     }
     gamepad->sequence += count;
@@ -657,8 +720,12 @@ static void reply_decode(struct gamepad *gamepad, const uint8_t *bytes)
         gamepad->is_firmware_told = true;
         return;
     }
-    calibration_read(bytes, &gamepad->calibration);
+    struct calibration calibration;
+    calibration_read(bytes, &calibration);
     gamepad->is_calibration_told = true;
+    if (calibration.is_factory || !gamepad->calibration.is_factory) {
+        gamepad->calibration = calibration;
+    }
     if (!gamepad->calibration.is_factory) {
         notice_set(gamepad, "factory calibration is empty: angles are of less quality");
     }
@@ -746,7 +813,7 @@ static enum status gamepad_init(struct driver_context *context,
     struct gamepad *gamepad = gamepad_of(context);
     gamepad->layout = layout;
     gamepad->wanted_hz = settings->rate_hz;
-    gamepad->pace = (struct pace){STRIDE_UNKNOWN, layout->nominal_ticks};
+    gamepad->pace = pace_unknown(layout);
     for (int axis = 0; axis < AXIS_COUNT; axis++) {
         gamepad->calibration.gyro_deg_s[axis] = NOMINAL_GYRO_DEG_S;
         gamepad->calibration.accel_g[axis] = NOMINAL_ACCEL_G;

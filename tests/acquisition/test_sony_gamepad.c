@@ -230,18 +230,20 @@ START_TEST(calibration_vector_is_used_exactly)
     const struct calibration_vector *vector = &CALIBRATIONS[_i];
     const double tolerance = 1e-4; /* float at 1080: 6e-5 */
     uint8_t report[REPORT_SIZE];
-    report_make(vector->kind, 1, 1000, report);
+    struct collected collected;
+    collected_init(&collected, vector->kind->driver, NULL);
+    collected_feed_hex(&collected, vector->hex);
+    report_make(vector->kind, 0, 250, report);
+    collected_feed(&collected, report, sizeof report, 0);
+    report_make(vector->kind, 1, 250 + vector->kind->step_ticks, report);
     for (size_t axis = 0; axis < 3; axis++) {
         put_u16(report + vector->kind->gyro + 2 * axis,
                 (unsigned)vector->denominators[axis]);
         put_u16(report + vector->kind->accel + 2 * axis,
                 (unsigned)(vector->biases[axis] + vector->ranges[axis]) & 0xFFFF);
     }
-    struct collected collected;
-    collected_init(&collected, vector->kind->driver, NULL);
-    collected_feed_hex(&collected, vector->hex);
     collected_feed(&collected, report, sizeof report, 0);
-    const struct sample *sample = inertial_at(&collected, 0);
+    const struct sample *sample = inertial_at(&collected, 1);
     for (size_t axis = 0; axis < 3; axis++) {
         ck_assert_double_eq_tol((double)sample->values[axis], 1080.0, tolerance);
         ck_assert_double_eq_tol((double)sample->values[3 + axis], 2.0, tolerance);
@@ -1052,7 +1054,9 @@ START_TEST(garbage_hides_no_report)
             /* Start bytes only, and parts of other reports. */
             memset(garbage, 0x01, size);
             spot_check(kind, original, place, 0, garbage, size);
-            spot_check(kind, original, place, 0, original + place, size);
+            if (size < REPORT_SIZE) {
+                spot_check(kind, original, place, 0, original + place, size);
+            }
         }
     }
     free(original);
