@@ -34,6 +34,8 @@ enum {
 
 static const int64_t REPLY_TIMEOUT_NS = 1000000000;
 static const double RATE_HZ = 250.0;
+/* Steps of clones that do not count differ by less. */
+static const double EVEN_SHARE = 1.0 / 8.0;
 /* A measured rate this near to 250 Hz is 250 Hz: the host polls every 4 ms. */
 static const double RATE_TOLERANCE = 0.02;
 /* Scales of a controller without usable calibration (hid-playstation.c): 2048 deg/s and 4 g
@@ -229,9 +231,9 @@ static uint32_t pace_learn(const struct layout *layout, struct mark step, struct
     return best_count;
 }
 
-static bool is_about(double ticks, double wanted)
+static bool is_about(double ticks, double wanted, double share)
 {
-    return fabs(ticks - wanted) <= wanted / 8.0;
+    return fabs(ticks - wanted) <= wanted * share;
 }
 
 /* Clones that do not count are even, but skip a period now and then. With a counter, steps
@@ -243,7 +245,8 @@ static uint32_t pace_count(const struct layout *layout, struct mark step,
 {
     const double period = pace->period_ticks;
     if (pace->stride == 0) {
-        bool is_even = is_about(step.time, period) || is_about(step.time, 2.0 * period);
+        bool is_even = is_about(step.time, period, EVEN_SHARE)
+                       || is_about(step.time, 2.0 * period, EVEN_SHARE / 4.0);
         return step.counter == 0 && is_even ? 1 : 0;
     }
     bool is_single = step.time >= period / 2.0 && step.time <= 2.0 * period;
@@ -401,7 +404,7 @@ static bool is_even(const struct layout *layout, const uint8_t *report, const ui
 {
     struct mark step =
         mark_step(layout, mark_read(layout, report), mark_read(layout, next));
-    return is_about(step.time, period_ticks) && has_gravity(layout, report)
+    return is_about(step.time, period_ticks, EVEN_SHARE) && has_gravity(layout, report)
            && has_gravity(layout, next);
 }
 
@@ -434,12 +437,49 @@ static enum frame_verdict chain_check(const struct layout *layout, struct pace p
     return FRAME_FOUND;
 }
 
+/* @return Reports from the newest to this one, 0 = it does not go on from there. */
+static uint32_t goes_on(const struct gamepad *gamepad, const uint8_t *report)
+{
+    struct pace pace = gamepad->pace;
+    return pace_step(gamepad->layout, gamepad->last, mark_read(gamepad->layout, report),
+                     &pace);
+}
+
+/* Goes on where chance had many tries to make it seem so: only the next or, where the next
+ * may be damaged, the one after it. */
+static bool goes_on_surely(const struct gamepad *gamepad, const uint8_t *report,
+                           uint32_t count_max)
+{
+    const struct layout *layout = gamepad->layout;
+    if (!is_report(layout, report) || gamepad->pace.stride == STRIDE_UNKNOWN) {
+        return false;
+    }
+    uint32_t count = goes_on(gamepad, report);
+    return count > 0 && count <= count_max
+           && (gamepad->pace.stride > 0 || has_gravity(layout, report));
+}
+
+/* First place from start on where a report begins that surely goes on; size = none. */
+static size_t sure_find(const struct gamepad *gamepad, const uint8_t *bytes, size_t size,
+                        size_t start)
+{
+    for (; start + REPORT_SIZE <= size; start++) {
+        if (bytes[start] == REPORT_ID && goes_on_surely(gamepad, bytes + start, 2)) {
+            return start;
+        }
+    }
+    return size;
+}
+
 /* Begins a run of reports: in the pace known for sure, or in a new one. */
 static enum frame_verdict run_check(const struct gamepad *gamepad, const uint8_t *bytes,
                                     size_t size)
 {
     const struct layout *layout = gamepad->layout;
     enum frame_verdict verdict = FRAME_SKIP;
+    if (!is_report(layout, bytes)) {
+        return FRAME_SKIP;
+    }
     if (gamepad->pace.step_count >= PACE_SURE) {
         verdict = chain_check(layout, gamepad->pace, bytes, size);
     }
@@ -447,44 +487,41 @@ static enum frame_verdict run_check(const struct gamepad *gamepad, const uint8_t
                                  : verdict;
 }
 
-static bool goes_on(const struct gamepad *gamepad, const uint8_t *report)
-{
-    struct pace pace = gamepad->pace;
-    return pace_step(gamepad->layout, gamepad->last, mark_read(gamepad->layout, report),
-                     &pace)
-           > 0;
-}
-
-/* Find a report that began inside the newest frame because that one had lost bytes.
+/* Out of step: find a report that begins at the front or, where the newest frame had lost
+ * bytes, inside that. One that seems to begin a run is none if a sure one begins in it.
  * @param frame_size  Out for FOUND: bytes of it at the front. */
-static enum frame_verdict tail_check(const struct gamepad *gamepad, const uint8_t *bytes,
-                                     size_t size, size_t *frame_size)
+static enum frame_verdict search(const struct gamepad *gamepad, const uint8_t *bytes,
+                                 size_t size, size_t *frame_size)
 {
     uint8_t joined[REPORT_SIZE + FRAME_MAX];
     const size_t tail_size = gamepad->tail_size;
-    const size_t used = size < FRAME_MAX ? size : FRAME_MAX;
+    const size_t joined_size = tail_size + (size < FRAME_MAX ? size : FRAME_MAX);
     memcpy(joined, gamepad->tail, tail_size);
-    memcpy(joined + tail_size, bytes, used);
-    for (size_t start = 1; start < tail_size; start++) {
-        const uint8_t *report = joined + start;
-        if (report[0] != REPORT_ID) {
+    memcpy(joined + tail_size, bytes, joined_size - tail_size);
+    size_t sure = 0;
+    /* The tail's first byte began the newest frame itself. */
+    for (size_t start = tail_size > 0 ? 1 : 0; start <= tail_size; start++) {
+        if (joined[start] != REPORT_ID) {
             continue;
         }
-        size_t joined_size = tail_size + used - start;
-        if (joined_size < REPORT_SIZE) {
+        if (start + REPORT_SIZE > joined_size) {
             return FRAME_NEED_MORE;
         }
-        if (!is_report(gamepad->layout, report)) {
+        *frame_size = start + REPORT_SIZE - tail_size;
+        if (goes_on_surely(gamepad, joined + start, 1)) {
+            return FRAME_FOUND;
+        }
+        sure = sure > start ? sure : sure_find(gamepad, joined, joined_size, start + 1);
+        if (sure < joined_size && sure < start + REPORT_SIZE) {
             continue;
         }
-        enum frame_verdict verdict = goes_on(gamepad, report)
-                                         ? FRAME_FOUND
-                                         : run_check(gamepad, report, joined_size);
+        enum frame_verdict verdict =
+            run_check(gamepad, joined + start, joined_size - start);
         if (verdict != FRAME_SKIP) {
-            *frame_size = REPORT_SIZE - (tail_size - start);
             return verdict;
         }
     }
+    *frame_size = 1;
     return FRAME_SKIP;
 }
 
@@ -503,22 +540,14 @@ static enum frame_verdict gamepad_frame_next(const struct driver_context *contex
     if (is_start && size < REPORT_SIZE) {
         return FRAME_NEED_MORE;
     }
-    is_start = is_start && is_report(layout, bytes);
     /* In step, a report is given as soon as it is whole; else the next has to confirm it.
      * The very first is believed if its values are. */
-    if (is_start
-        && (gamepad->is_running ? goes_on(gamepad, bytes) : is_believable(layout, bytes))) {
+    if (is_start && is_report(layout, bytes)
+        && (gamepad->is_running ? goes_on(gamepad, bytes) > 0
+                                : is_believable(layout, bytes))) {
         return FRAME_FOUND;
     }
-    verdict = tail_check(gamepad, bytes, size, frame_size);
-    if (verdict == FRAME_SKIP && is_start) {
-        verdict = run_check(gamepad, bytes, size);
-        *frame_size = REPORT_SIZE;
-    }
-    if (verdict == FRAME_SKIP) {
-        *frame_size = 1;
-    }
-    return verdict;
+    return search(gamepad, bytes, size, frame_size);
 }
 
 /* ---- reports ---- */
