@@ -22,7 +22,7 @@ enum {
     CROSS_BIT = 1 << 5, /* in the byte that has the hat in its low half */
     BATTERY_LOW_PERCENT = 10,
     STRIDE_UNKNOWN = -1,
-    LEARN_MAX = 4,      /* reports that the step may have from which a pace is learned */
+    LEARN_MAX = 2,      /* reports that the step may have from which a pace is learned */
     PACE_SURE = 8,      /* steps that prove a pace */
     RATE_REPORTS = 64,  /* steps whose mean is the rate */
     KNOWN_REPORTS = 32, /* that show a controller which does not tell its firmware */
