@@ -232,6 +232,17 @@ static void sample_count(struct device *device, struct device_clock *clock,
     device->counters.sample_count++;
 }
 
+/* A device that gave no time begins to: the ticks before say nothing of those to come. */
+static void clock_begin(struct device *device)
+{
+    if (device->clocks[0].is_seen) {
+        device->base_ns = device->newest_ns + llround((double)NS_PER_S / device->rate_hz);
+    }
+    for (unsigned i = 0; i < STREAM_MAX; i++) {
+        device->clocks[i].is_seen = false;
+    }
+}
+
 /* @return false when the sample must not be used. */
 static bool sample_finish(struct device *device, struct sample *sample, int64_t host_ns)
 {
@@ -263,7 +274,11 @@ static bool sample_finish(struct device *device, struct sample *sample, int64_t 
 /* The device itself may say the rate and the unit of its clock. */
 static void rates_update(struct device *device)
 {
-    device->tick_s = driver_tick_s(device->driver, &device->context);
+    double tick_s = driver_tick_s(device->driver, &device->context);
+    if (tick_s > 0.0 && device->tick_s <= 0.0) {
+        clock_begin(device);
+    }
+    device->tick_s = tick_s;
     double rate_hz = driver_rate_hz(device->driver, &device->context);
     if (rate_hz > 0.0) {
         device->rate_hz = rate_hz;
