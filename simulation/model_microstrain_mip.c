@@ -323,6 +323,7 @@ static enum ack_code format_write(struct request *request)
     if (bytes_s > SERIAL_BYTES_S) {
         return ACK_FAILED;
     }
+    request->mip->instant = 0;
     request->mip->format_count = data[2];
     memcpy(request->mip->format, format, sizeof format);
     return ACK_OK;

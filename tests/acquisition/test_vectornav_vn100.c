@@ -477,7 +477,10 @@ static const struct csv_column CSV_COLUMNS[] = {
 
 enum {
     CSV_COLUMN_COUNT = sizeof CSV_COLUMNS / sizeof CSV_COLUMNS[0],
-    RECORDING_FRAMES = 99
+    RECORDING_FRAMES = 99,
+    /* The reference lacks this one: the checksum before it ends in FA, which its decoder
+     * took for the start. */
+    REFERENCE_GAP = 78
 };
 
 /* The n-th sample of a stream. */
@@ -514,6 +517,9 @@ START_TEST(recording_equals_its_reference)
     char *line = strchr((char *)csv, '\n') + 1;
     size_t compared = 0;
     for (size_t row = 0; row < RECORDING_FRAMES; row++) {
+        if (row == REFERENCE_GAP) {
+            continue;
+        }
         for (unsigned column = 0; column < CSV_COLUMN_COUNT; column++) {
             const struct csv_column *wanted = &CSV_COLUMNS[column];
             char *end = NULL;
@@ -528,7 +534,8 @@ START_TEST(recording_equals_its_reference)
             compared++;
         }
     }
-    ck_assert_uint_eq(compared, (size_t)RECORDING_FRAMES * CSV_COLUMN_COUNT);
+    ck_assert_str_eq(line, "");
+    ck_assert_uint_eq(compared, (size_t)(RECORDING_FRAMES - 1) * CSV_COLUMN_COUNT);
     check_chunk_invariance(DRIVER, NULL, bytes, size, size);
     free(bytes);
     free(csv);
