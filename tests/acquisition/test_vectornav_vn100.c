@@ -26,7 +26,8 @@ static uint16_t crc_bitwise(const uint8_t *bytes, size_t size)
 {
     uint32_t crc = 0;
     for (size_t bit = 0; bit < 8 * size + 16; bit++) {
-        unsigned next = bit < 8 * size ? bytes[bit / 8] >> (7 - bit % 8) & 1u : 0u;
+        unsigned next =
+            bit < 8 * size ? (unsigned)bytes[bit / 8] >> (7 - bit % 8) & 1u : 0u;
         crc = crc << 1 | next;
         crc = crc & 0x10000 ? crc ^ 0x11021 : crc;
     }
