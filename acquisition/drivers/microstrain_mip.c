@@ -15,7 +15,8 @@ enum {
     SUM_SIZE = 2,
     FIELD_HEAD_SIZE = 2, /* size of the field with this head, descriptor */
     PACKET_MAX = HEAD_SIZE + 255 + SUM_SIZE,
-    TEXT_SIZE = 17, /* 16 characters of the device's texts */
+    VIEW_MAX = 2 * PACKET_MAX, /* a doubted packet and one that begins inside */
+    TEXT_SIZE = 17,            /* 16 characters of the device's texts */
     NOTICE_SIZE = 128,
     IDENTITY_SIZE = 80,
     COMMAND_TRY_MAX = 3,
@@ -25,6 +26,8 @@ enum {
 
 static const int64_t COMMAND_TIMEOUT_NS = 500000000;
 static const double TICK_S = 1e-9;
+/* Behind damage a packet is believed at once if its time is so near that of the last. */
+static const uint64_t NEAR_TICKS = 10000000000u;
 static const double DEFAULT_RATE_HZ = 100.0;
 /* A difference that a person should know of. */
 static const double RATE_TOLERANCE = 0.01;
@@ -246,9 +249,10 @@ enum stop_step {
 };
 
 struct mip {
-    bool is_timeless;  /* the newest inertial packet had no time */
-    bool has_inertial; /* seen since the start */
-    uint64_t newest_ticks;
+    bool is_timeless;      /* the newest inertial packet had no time */
+    bool has_inertial;     /* seen since the start */
+    uint64_t newest_ticks; /* 0 = no time so far */
+    bool is_doubting;      /* what came last was damaged */
 
     double asked_hz;
     unsigned base_rate_hz;  /* 0 = not said */
@@ -378,6 +382,65 @@ static const uint8_t *field_find(const uint8_t *packet, uint8_t descriptor, size
         }
     }
     return found;
+}
+
+enum packet_time {
+    TIME_NONE,
+    TIME_NEAR, /* follows the newest, or is the same: sets share an instant */
+    TIME_FAR
+};
+
+/* @param packet  As packet_next found it. */
+static enum packet_time packet_time(const struct mip *mip, const uint8_t *packet)
+{
+    const uint8_t *time =
+        packet[2] >= SET_DATA_FIRST ? field_find(packet, DATA_REFERENCE_TIME, 8) : NULL;
+    if (!time) {
+        return TIME_NONE;
+    }
+    return framing_u64_be(time) - mip->newest_ticks <= NEAR_TICKS ? TIME_NEAR : TIME_FAR;
+}
+
+/* One damaged packet in 65536 that has a start inside gives a packet whose checksum fits by
+ * chance. Behind damage, one whose time does not follow is therefore compared with those
+ * that begin inside it.
+ * @return FRAME_SKIP when one of these is the true one, FRAME_NEED_MORE when that is not
+ * known yet. */
+static enum frame_verdict rival_find(const struct mip *mip, const uint8_t *bytes,
+                                     size_t size, size_t packet_size)
+{
+    for (size_t start = 1; start < packet_size; start++) {
+        if (bytes[start] != SYNC_1) {
+            continue;
+        }
+        size_t rival_size = 0;
+        const uint8_t *rival = bytes + start;
+        enum frame_verdict verdict = packet_next(rival, size - start, &rival_size);
+        if (verdict == FRAME_NEED_MORE) {
+            return FRAME_NEED_MORE;
+        }
+        if (verdict == FRAME_FOUND && start + rival_size > packet_size
+            && packet_time(mip, rival) == TIME_NEAR) {
+            return FRAME_SKIP;
+        }
+    }
+    return FRAME_FOUND;
+}
+
+static enum frame_verdict packet_judge(const struct mip *mip, const uint8_t *bytes,
+                                       size_t size, size_t *frame_size)
+{
+    enum frame_verdict verdict = packet_next(bytes, size, frame_size);
+    if (verdict != FRAME_FOUND || *frame_size == 1 || !mip->is_doubting
+        || mip->newest_ticks == 0 || packet_time(mip, bytes) == TIME_NEAR) {
+        return verdict;
+    }
+    verdict = rival_find(mip, bytes, size, *frame_size);
+    if (verdict == FRAME_SKIP) {
+        *frame_size = 1;
+        return FRAME_FOUND; /* and bad */
+    }
+    return verdict;
 }
 
 /* ---- samples ---- */
@@ -829,9 +892,8 @@ static enum frame_verdict mip_frame_next(const struct driver_context *context,
                                          const uint8_t *bytes, size_t size,
                                          size_t *frame_size)
 {
-    (void)context;
     if (bytes[0] == SYNC_1) {
-        return packet_next(bytes, size, frame_size);
+        return packet_judge(mip_look(context), bytes, size, frame_size);
     }
     const uint8_t *next = memchr(bytes, SYNC_1, size);
     *frame_size = next ? (size_t)(next - bytes) : size;
@@ -841,13 +903,15 @@ static enum frame_verdict mip_frame_next(const struct driver_context *context,
 static int mip_decode(struct driver_context *context, const uint8_t *frame,
                       size_t frame_size, struct sample *samples)
 {
+    struct mip *mip = mip_of(context);
+    mip->is_doubting = frame_size < HEAD_SIZE + SUM_SIZE;
     if (frame_size < HEAD_SIZE + SUM_SIZE
         || frame_size != (size_t)HEAD_SIZE + frame[3] + SUM_SIZE
         || !is_tiled(frame + HEAD_SIZE, frame[3], frame[3])) {
         return -1;
     }
     if (frame[2] >= SET_DATA_FIRST) {
-        return data_decode(mip_of(context), frame, samples);
+        return data_decode(mip, frame, samples);
     }
     answer_decode(context, frame);
     return 0;
@@ -885,7 +949,7 @@ const struct driver driver_microstrain_mip = {
     .title = "MicroStrain MIP (CV7, CX5, GX5)",
     .streams = STREAMS,
     .stream_count = MIP_STREAM_COUNT,
-    .frame_max = PACKET_MAX,
+    .frame_max = VIEW_MAX,
     .baud = 115200,
     .rate_hz = 100.0,
     .tick_s = 1e-9,

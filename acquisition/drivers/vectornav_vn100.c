@@ -17,7 +17,8 @@ enum {
     MORE_GROUPS = 1 << 7,
     MORE_FIELDS = 1 << 15,
     CRC_SIZE = 2,
-    FRAME_MAX = 640, /* all known fields with extension words are 636 bytes */
+    FRAME_MAX = 640,          /* all known fields with extension words are 636 bytes */
+    VIEW_MAX = 2 * FRAME_MAX, /* a doubted frame and one that begins inside */
     LINE_MAX = 256,
     TEXT_SIZE = 24,
     REGISTER_SIZE = 96, /* text of a register as found */
@@ -30,6 +31,8 @@ enum {
 
 static const int64_t COMMAND_TIMEOUT_NS = 500000000;
 static const double TICK_S = 1e-9;
+/* Behind damage a frame is believed at once if its time is so near that of the last. */
+static const uint64_t NEAR_TICKS = 10000000000u;
 static const double DEFAULT_RATE_HZ = 100.0;
 /* A difference that a person should know of. */
 static const double RATE_TOLERANCE = 0.01;
@@ -279,9 +282,10 @@ enum stop_step {
 };
 
 struct vn100 {
-    bool is_timeless;  /* the newest inertial frame had no time */
-    bool has_inertial; /* seen since the start */
-    uint64_t newest_ticks;
+    bool is_timeless;      /* the newest inertial frame had no time */
+    bool has_inertial;     /* seen since the start */
+    uint64_t newest_ticks; /* 0 = no time so far */
+    bool is_doubting;      /* what came last was damaged */
 
     double asked_hz;
     double rate_hz;         /* as the device says; 0 = not said */
@@ -462,6 +466,69 @@ static void parts_find(const uint8_t *frame, const struct header *header,
         }
     }
     parts[PART_NONE] = NULL;
+}
+
+enum frame_time {
+    TIME_NONE,
+    TIME_NEAR, /* follows the newest */
+    TIME_FAR
+};
+
+/* @param frame  As binary_next found it. */
+static enum frame_time frame_time(const struct vn100 *vn100, const uint8_t *frame,
+                                  size_t size)
+{
+    struct header header;
+    const uint8_t *parts[PART_COUNT] = {NULL};
+    (void)header_read(frame, size, &header);
+    parts_find(frame, &header, parts);
+    if (!parts[PART_TIME]) {
+        return TIME_NONE;
+    }
+    uint64_t step = framing_u64(parts[PART_TIME]) - vn100->newest_ticks;
+    return step > 0 && step <= NEAR_TICKS ? TIME_NEAR : TIME_FAR;
+}
+
+/* One damaged frame in 65536 that has a start inside gives a frame whose checksum fits by
+ * chance. Behind damage, one whose time does not follow is therefore compared with those
+ * that begin inside it.
+ * @return FRAME_SKIP when one of these is the true one, FRAME_NEED_MORE when that is not
+ * known yet. */
+static enum frame_verdict rival_find(const struct vn100 *vn100, const uint8_t *bytes,
+                                     size_t size, size_t frame_size)
+{
+    for (size_t start = 1; start < frame_size; start++) {
+        if (bytes[start] != SYNC) {
+            continue;
+        }
+        size_t rival_size = 0;
+        const uint8_t *rival = bytes + start;
+        enum frame_verdict verdict = binary_next(rival, size - start, &rival_size);
+        if (verdict == FRAME_NEED_MORE) {
+            return FRAME_NEED_MORE;
+        }
+        if (verdict == FRAME_FOUND && start + rival_size > frame_size
+            && frame_time(vn100, rival, rival_size) == TIME_NEAR) {
+            return FRAME_SKIP;
+        }
+    }
+    return FRAME_FOUND;
+}
+
+static enum frame_verdict binary_judge(const struct vn100 *vn100, const uint8_t *bytes,
+                                       size_t size, size_t *frame_size)
+{
+    enum frame_verdict verdict = binary_next(bytes, size, frame_size);
+    if (verdict != FRAME_FOUND || *frame_size == 1 || !vn100->is_doubting
+        || vn100->newest_ticks == 0 || frame_time(vn100, bytes, *frame_size) != TIME_FAR) {
+        return verdict;
+    }
+    verdict = rival_find(vn100, bytes, size, *frame_size);
+    if (verdict == FRAME_SKIP) {
+        *frame_size = 1;
+        return FRAME_FOUND; /* and bad */
+    }
+    return verdict;
 }
 
 /* ---- samples ---- */
@@ -977,9 +1044,8 @@ static enum frame_verdict vn100_frame_next(const struct driver_context *context,
                                            const uint8_t *bytes, size_t size,
                                            size_t *frame_size)
 {
-    (void)context;
     if (bytes[0] == SYNC) {
-        return binary_next(bytes, size, frame_size);
+        return binary_judge(vn100_look(context), bytes, size, frame_size);
     }
     if (bytes[0] == '$') {
         return line_next(bytes, size, frame_size);
@@ -995,13 +1061,15 @@ static enum frame_verdict vn100_frame_next(const struct driver_context *context,
 static int vn100_decode(struct driver_context *context, const uint8_t *frame,
                         size_t frame_size, struct sample *samples)
 {
+    struct vn100 *vn100 = vn100_of(context);
+    vn100->is_doubting = frame_size < 2;
     if (frame_size < 2) {
         return -1;
     }
     if (frame[0] == '$') {
         return line_decode(context, frame, frame_size);
     }
-    return binary_decode(vn100_of(context), frame, frame_size, samples);
+    return binary_decode(vn100, frame, frame_size, samples);
 }
 
 static double vn100_rate_hz_get(const struct driver_context *context)
@@ -1037,7 +1105,7 @@ const struct driver driver_vectornav_vn100 = {
     .title = "VectorNav VN-100",
     .streams = STREAMS,
     .stream_count = VN100_STREAM_COUNT,
-    .frame_max = FRAME_MAX,
+    .frame_max = VIEW_MAX,
     .baud = 115200,
     .rate_hz = 100.0,
     .tick_s = 1e-9,

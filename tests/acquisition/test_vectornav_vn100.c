@@ -598,6 +598,11 @@ static void model_prepare(struct device_model *model, struct device_reading *rea
     reading->orientation.x = sync_float();
     reading->accel_g[2] = 1.0;
     reading->gyro_deg_s[1] = -35.0;
+    uint8_t frame[DEVICE_MODEL_OUT_MAX];
+    static const uint8_t sync[] = {0xFA, 0x01, 0x31, 0x05};
+    ck_assert_uint_gt(model->type->sample(model, 0, reading, frame), 4);
+    ck_assert_mem_eq(frame, sync, sizeof sync);
+    ck_assert_mem_eq(frame + 4 + 8, sync, sizeof sync);
 }
 
 enum {
@@ -620,6 +625,8 @@ static size_t frame_injure(uint8_t *frame, size_t size, uint64_t *random)
         frame[place] ^= (uint8_t)(1u << random_next(random) % 8);
         break;
     case INJURY_CUT: {
+        /* A lost last byte that equals the next first one would be no damage here. */
+        place = place == size - 1 ? 0 : place;
         size_t gone = 1 + random_next(random) % (size - place);
         memmove(frame + place, frame + place + gone, size - place - gone);
         return size - gone;
