@@ -257,7 +257,7 @@ static void value_label(const struct trend_value *values, size_t count, size_t i
                         char text[WORDS_DATE_SIZE])
 {
     if (index + 1 == count) {
-        strcpy(text, "today");
+        snprintf(text, WORDS_DATE_SIZE, "today");
     } else {
         words_day(values[index].start_utc_us, text);
     }

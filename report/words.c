@@ -73,7 +73,8 @@ const char *report_disclaimer(void)
 const char *words_number(double value, int decimals, bool sign, char out[WORDS_NUMBER_SIZE])
 {
     if (!isfinite(value)) {
-        return strcpy(out, "\xE2\x80\x93");
+        snprintf(out, WORDS_NUMBER_SIZE, "\xE2\x80\x93");
+        return out;
     }
     snprintf(out, WORDS_NUMBER_SIZE, "%.*f", decimals, fabs(value));
     /* What rounds to nothing has no sign. */

@@ -19,7 +19,7 @@ enum {
     TAIL_MAX = 160,    /* longest message of numbers, stuffed or ASCII */
     NOTICE_SIZE = 128, /* notes are up to 127 characters */
     NAME_SIZE = 32,    /* device names are up to 31 characters */
-    IDENTITY_SIZE = 96,
+    IDENTITY_SIZE = 3 * NAME_SIZE + 16,
     KEY_SIZE = 48,
     ACCESSORY_CHANNEL_COUNT = 8,
     COMMAND_TRY_MAX = 3, /* the maker's policy: two retries, 0.5 s each */

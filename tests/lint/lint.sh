@@ -3,7 +3,9 @@
 # printing below app/, the common format. Usage: lint.sh SOURCE_DIR
 set -u
 cd "$1" || exit 2
-failures=0
+# A file, since the reports run in subshells of pipes.
+broken=$(mktemp)
+trap 'rm -f "$broken"' EXIT
 
 # report TEXT: reads offending lines from standard input.
 report() {
@@ -11,7 +13,7 @@ report() {
     lines=$(cat)
     [ -z "$lines" ] && return
     printf '%s\n%s\n\n' "$1" "$lines"
-    failures=$((failures + 1))
+    echo "$1" >>"$broken"
 }
 
 sources() { git ls-files --cached --others --exclude-standard -- "$@" 2>/dev/null | grep -E '\.[ch]$'; }
@@ -73,5 +75,5 @@ else
     echo "skipped: clang-format is not installed"
 fi
 
-[ "$failures" -eq 0 ] || { echo "lint: $failures rules broken"; exit 1; }
+[ ! -s "$broken" ] || { echo "lint: $(wc -l <"$broken") rules broken"; exit 1; }
 echo "lint: clean"
