@@ -36,8 +36,9 @@ static const int64_t RETRY_NS = 5 * 1000 * 1000;
  * is polled that slowly); until then all transfers fail. Fewer rounds than that would take,
  * more than a disturbance on the cable lasts. */
 static const unsigned FAILED_ROUNDS_MAX = 8;
-/* An endpoint that halts again each time may wait for a command: a second of patience. */
-static const unsigned HALTED_ROUNDS_MAX = 200;
+/* An endpoint that halts again each time may wait for a command: half a second of patience
+ * at least. */
+static const unsigned HALTED_ROUNDS_MAX = 100;
 static const int64_t COMMANDS_FINISH_NS = 200 * 1000 * 1000;
 static const int64_t REAP_NS = 500 * 1000 * 1000;
 static const int64_t REAP_GONE_NS = 50 * 1000 * 1000;
@@ -220,6 +221,9 @@ static void endpoint_halt(struct in_endpoint *endpoint)
         return;
     }
     endpoint->is_halted = true;
+    if (usb->halted_rounds > 0) {
+        usb->retry_ns = clock_host_ns() + RETRY_NS;
+    }
     packet_put(usb, endpoint->address, TRANSPORT_PACKET_STALL, NULL, 0);
     for (unsigned i = 0; i < usb->transfer_count; i++) {
         if (usb->transfers[i].endpoint == endpoint && usb->transfers[i].is_flying) {
