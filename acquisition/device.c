@@ -99,6 +99,11 @@ static void window_evaluate(struct device *device)
 static void step_check(struct device *device, struct device_clock *clock,
                        struct sample *sample, uint64_t step_ticks)
 {
+    if (device->is_rate_new) {
+        /* A step that began at one rate and ended at another. */
+        device->is_rate_new = false;
+        return;
+    }
     if (!device->is_rate_known) {
         device->window[device->window_count++] = step_ticks;
         if (device->window_count == DEVICE_PERIOD_WINDOW) {
@@ -188,7 +193,7 @@ static void clock_check(struct device *device, struct device_clock *clock,
         } else {
             restart_note(device, sample);
         }
-    } else if (clock->is_sequenced) {
+    } else if (clock->is_sequenced && !(clock->is_resumed && has_ticks)) {
         sequence_check(device, clock, sample);
     } else if (has_ticks && sample->stream == 0
                && sample->device_ticks > clock->last_ticks) {
@@ -232,7 +237,8 @@ static void sample_count(struct device *device, struct device_clock *clock,
     device->counters.sample_count++;
 }
 
-/* A device that gave no time begins to: the ticks before say nothing of those to come. */
+/* A device that gave no time begins to, or its ticks become others: those before say
+ * nothing of those to come. */
 static void clock_begin(struct device *device)
 {
     if (device->clocks[0].is_seen) {
@@ -275,15 +281,18 @@ static bool sample_finish(struct device *device, struct sample *sample, int64_t 
 static void rates_update(struct device *device)
 {
     double tick_s = driver_tick_s(device->driver, &device->context);
-    if (tick_s > 0.0 && device->tick_s <= 0.0) {
+    if (tick_s > 0.0 && tick_s != device->tick_s) {
         clock_begin(device);
     }
     device->tick_s = tick_s;
     double rate_hz = driver_rate_hz(device->driver, &device->context);
-    if (rate_hz > 0.0) {
+    if (rate_hz > 0.0 && rate_hz != device->rate_hz) {
         device->rate_hz = rate_hz;
-        device->is_rate_known = true;
+        device->even_ticks = 0.0;
+        device->even_count = 0;
+        device->is_rate_new = true;
     }
+    device->is_rate_known = device->is_rate_known || rate_hz > 0.0;
 }
 
 static void frame_take(struct device *device, const uint8_t *frame, size_t size,
@@ -409,6 +418,34 @@ void device_feed(struct device *device, const uint8_t *bytes, size_t size, int64
         memcpy(device->buffer, bytes + done, size - done);
         device->buffer_size = size - done;
         return;
+    }
+}
+
+void device_finish(struct device *device, int64_t host_ns, device_sample_fn *emit,
+                   void *user)
+{
+    const size_t frame_max = device->driver->frame_max;
+    uint8_t view[DRIVER_FRAME_MAX];
+    size_t size = device->buffer_size;
+    size_t done = 0;
+    device->buffer_size = 0;
+    while (done < size) {
+        /* Zeros stand for what does not come: a driver that waits only to see what follows
+         * decides, and a frame that needs them is none. */
+        size_t left = size - done;
+        memset(view, 0, frame_max);
+        memcpy(view, device->buffer + done, left < frame_max ? left : frame_max);
+        size_t step = 0;
+        enum frame_verdict verdict =
+            device->driver->frame_next(&device->context, view, frame_max, &step);
+        bool is_whole = verdict != FRAME_NEED_MORE && step <= left;
+        if (verdict == FRAME_FOUND && is_whole) {
+            frame_take(device, view, step, host_ns, emit, user);
+        } else {
+            step = verdict == FRAME_SKIP && is_whole ? step : 1;
+            device->counters.cut_size += step;
+        }
+        done += step;
     }
 }
 

@@ -14,6 +14,7 @@ struct device_counters {
     uint64_t bad_count;    /* frames that failed their check, or whose time is absurd
                             * after the first samples of a stream */
     uint64_t skipped_size; /* bytes that belong to no frame */
+    uint64_t cut_size;     /* bytes of what was cut off at the end (device_finish) */
     uint64_t lost_count;   /* samples of stream 0 that never came, from clock or sequence */
     uint64_t gap_count;    /* times that happened */
     uint64_t restart_count; /* device clock jumped back */
@@ -56,6 +57,7 @@ struct device {
     struct sample samples[DRIVER_SAMPLE_MAX]; /* of the frame in hand; all zero between */
     struct device_clock clocks[STREAM_MAX];
     bool is_rate_known;
+    bool is_rate_new;     /* the device told another since the sample before */
     uint64_t first_ticks; /* of the run of the clock that base_ns belongs to */
     int64_t base_ns;
     uint64_t window[DEVICE_PERIOD_WINDOW];
@@ -85,6 +87,11 @@ void device_interrupt(struct device *device);
  * @param emit     Called for each sample; may be NULL. */
 void device_feed(struct device *device, const uint8_t *bytes, size_t size, int64_t host_ns,
                  device_sample_fn *emit, void *user);
+
+/* No more bytes will come: take the frames that still wait for what follows them.
+ * Only for bytes that surely end here: a live port goes on. */
+void device_finish(struct device *device, int64_t host_ns, device_sample_fn *emit,
+                   void *user);
 
 /* Streams of this device (the driver's, or those its settings define). */
 const struct stream_info *device_streams(const struct device *device,

@@ -164,6 +164,7 @@ static enum status decode_run(struct decode *decode, const struct driver *driver
     if (!status) {
         device_feed(&decode->device, captured->bytes, captured->size, 0, sample_take,
                     decode);
+        device_finish(&decode->device, 0, sample_take, decode);
     }
     return status;
 }
@@ -259,10 +260,11 @@ static void counters_print(const struct decode *decode)
     fprintf(
         stderr,
         "bytes %llu, frames %llu, samples %llu, bad frames %llu, skipped bytes %llu, "
-        "lost samples %llu in %llu gaps, clock restarts %llu, rate %.6g Hz\n",
+        "cut off at the end %llu, lost samples %llu in %llu gaps, clock restarts %llu, "
+        "rate %.6g Hz\n",
         (unsigned long long)counters->byte_count, (unsigned long long)counters->frame_count,
         (unsigned long long)counters->sample_count, (unsigned long long)counters->bad_count,
-        (unsigned long long)counters->skipped_size,
+        (unsigned long long)counters->skipped_size, (unsigned long long)counters->cut_size,
         (unsigned long long)counters->lost_count, (unsigned long long)counters->gap_count,
         (unsigned long long)counters->restart_count, decode->device.rate_hz);
     for (unsigned stream = 0; stream < stream_count; stream++) {
@@ -284,13 +286,14 @@ static void counters_json_print(const struct decode *decode)
                             json_integer((json_int_t)decode->sample_counts[stream]));
     }
     json_t *root = json_pack(
-        "{s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:f}", "byte_count",
+        "{s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "byte_count",
         (json_int_t)counters->byte_count, "frame_count", (json_int_t)counters->frame_count,
         "sample_count", (json_int_t)counters->sample_count, "samples", samples, "bad_count",
         (json_int_t)counters->bad_count, "skipped_size", (json_int_t)counters->skipped_size,
         "lost_count", (json_int_t)counters->lost_count, "gap_count",
         (json_int_t)counters->gap_count, "restart_count",
-        (json_int_t)counters->restart_count, "rate_hz", decode->device.rate_hz);
+        (json_int_t)counters->restart_count, "cut_size", (json_int_t)counters->cut_size,
+        "rate_hz", decode->device.rate_hz);
     json_dumpf(root, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(root);

@@ -345,6 +345,32 @@ START_TEST(test_interrupt_drops_the_partial_frame_only)
 
 END_TEST
 
+START_TEST(test_the_end_gives_what_waited)
+{
+    /* BNO08x RVC, index AA, all else zero: the sum is AA as well, so the frame ends like
+     * the start of another. */
+    uint8_t frame[19] = {0xAA, 0xAA, 0xAA};
+    frame[18] = 0xAA;
+    struct device *device = device_make(driver_find("bno08x-rvc"), 0.0);
+    struct sink *sink = calloc(1, sizeof *sink);
+    device_feed(device, frame, sizeof frame, 1, sink_take, sink);
+    ck_assert_uint_eq(device->counters.frame_count, 0);
+    device_finish(device, 1, sink_take, sink);
+    ck_assert_uint_eq(device->counters.frame_count, 1);
+    ck_assert_uint_gt(sink->count, 0);
+    ck_assert_uint_eq(device->counters.cut_size, 0);
+    /* A frame that is not whole is none, whatever it could have become. */
+    device_feed(device, frame, sizeof frame - 1, 2, sink_take, sink);
+    device_finish(device, 2, sink_take, sink);
+    ck_assert_uint_eq(device->counters.frame_count, 1);
+    ck_assert_uint_eq(device->counters.cut_size, sizeof frame - 1);
+    ck_assert_uint_eq(device->counters.skipped_size, 0);
+    free(sink);
+    free(device);
+}
+
+END_TEST
+
 START_TEST(test_device_without_clock_counts_at_the_nominal_rate)
 {
     struct wire *wire = calloc(1, sizeof *wire);
@@ -425,6 +451,7 @@ int main(void)
     tcase_add_test(tests, test_refused_frame_is_bad_and_gives_nothing);
     tcase_add_test(tests, test_damaged_frames_cost_only_themselves);
     tcase_add_test(tests, test_interrupt_drops_the_partial_frame_only);
+    tcase_add_test(tests, test_the_end_gives_what_waited);
     tcase_add_test(tests, test_device_without_clock_counts_at_the_nominal_rate);
     tcase_add_test(tests, test_endless_frame_does_not_fill_the_buffer);
     tcase_add_test(tests, test_bad_settings_are_passed_up);
