@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A kernel and a first file system from Debian packages: make_image.sh FOLDER BINARY...
-# The kernel's package is unpacked, not installed.
+# A kernel and a first file system from Debian packages: make_image.sh FOLDER BINARY... (whole
+# paths). The kernel's package is unpacked, not installed. Exit 3: it cannot be had.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$1
@@ -11,7 +11,8 @@ cd "$folder"
 if [ ! -d kernel ]; then
     package=$(apt-cache depends linux-image-amd64 |
         sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\).*/\1/p' | head -n 1)
-    apt-get download -qq "$package" 2>/dev/null
+    [ -n "$package" ] || exit 3
+    apt-get download -qq "$package" 2>/dev/null || exit 3
     dpkg-deb -x "$package"_*.deb kernel.part
     rm -f "$package"_*.deb
     mv kernel.part kernel
