@@ -200,15 +200,18 @@ static double listener_share(const struct listener *listener)
            / frames;
 }
 
-/* A checksum is worth more than a good fit. */
+/* A checksum is worth more than a good fit. Without one frames must give samples: any bytes
+ * with line ends among them are lines of text. */
 static double listener_rank(const struct listener *listener)
 {
+    bool has_checksum = listener->device.driver->has_checksum;
+    uint64_t evidence = has_checksum ? listener->device.counters.frame_count
+                                     : listener->device.counters.sample_count;
     double share = listener_share(listener);
-    if (!listener->is_ready || listener->device.counters.frame_count < FRAME_COUNT_MIN
-        || share < SHARE_MIN) {
+    if (!listener->is_ready || evidence < FRAME_COUNT_MIN || share < SHARE_MIN) {
         return 0.0;
     }
-    return share + (listener->device.driver->has_checksum ? 1.0 : 0.0);
+    return share + (has_checksum ? 1.0 : 0.0);
 }
 
 /* @return The driver that understands best, or NULL. */
@@ -296,16 +299,28 @@ static bool uses_baud(const struct driver *driver, unsigned baud)
     return is_used;
 }
 
-/* What was heard tells whom to ask; in silence all that may be asked are. */
+/* What was heard tells whom to ask; in silence all that may be asked are. A driver whose
+ * own number the port bears is asked even if the bytes looked like another's, unless those
+ * were proved by checksums. */
+static bool is_meant(const struct probe *probe, const struct listener *listener,
+                     const struct driver *heard, unsigned baud)
+{
+    const struct driver *driver = listener->device.driver;
+    if (!heard) {
+        return listener->is_ready && uses_baud(driver, baud);
+    }
+    return driver == heard
+           || (listener->is_ready && !heard->has_checksum
+               && device_entry_is_sure(probe->entry, driver));
+}
+
 static void ask_all(struct probe *probe, struct transport *transport, unsigned baud,
                     struct probe_result *result)
 {
     for (unsigned i = 0; i < probe->driver_count && !result->has_answered; i++) {
         const struct driver *driver = probe->drivers[i];
-        bool is_meant = result->driver
-                            ? driver == result->driver
-                            : probe->listeners[i].is_ready && uses_baud(driver, baud);
-        if (is_meant && may_ask(probe, driver) && is_worth_asking(driver, result)) {
+        bool is_wanted = is_meant(probe, &probe->listeners[i], result->driver, baud);
+        if (is_wanted && may_ask(probe, driver) && is_worth_asking(driver, result)) {
             char doing[96];
             snprintf(doing, sizeof doing, "asking as %s", driver->name);
             tell(probe, doing);
