@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libserialport.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,9 @@
 
 enum {
     PATH_SIZE = 512,
-    LINK_STEPS_MAX = 8
+    LINK_STEPS_MAX = 8,
+    DRAIN_STEP_MS = 10,
+    DRAIN_STEPS_MAX = 25
 };
 
 struct serial_transport {
@@ -80,10 +83,20 @@ static int serial_descriptor(const struct transport *transport)
     return ((const struct serial_transport *)transport)->descriptor;
 }
 
+/* The last commands put the device back as it was found: give them time to go out, but not
+ * for ever, since a device may take nothing more. */
+static void output_wait(struct sp_port *port)
+{
+    for (int i = 0; i < DRAIN_STEPS_MAX && sp_output_waiting(port) > 0; i++) {
+        poll(NULL, 0, DRAIN_STEP_MS);
+    }
+}
+
 static void serial_close(struct transport *transport)
 {
     struct serial_transport *serial = (struct serial_transport *)transport;
     if (serial->port) {
+        output_wait(serial->port);
         sp_close(serial->port);
         sp_free_port(serial->port);
     } else {
