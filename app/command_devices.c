@@ -287,10 +287,29 @@ static enum status all_probe(const struct device_list *list,
     return status;
 }
 
+/* A terminal that no list has, such as that of an emulator: nothing is known of it. */
+static bool entry_make(const char *path, struct device_entry *entry)
+{
+    if (strncmp(path, "usb:", 4) == 0 || access(path, R_OK | W_OK) != 0) {
+        return false;
+    }
+    memset(entry, 0, sizeof *entry);
+    snprintf(entry->port, sizeof entry->port, "%s", path);
+    snprintf(entry->name, sizeof entry->name, "%s", path);
+    entry->vendor_id = -1;
+    entry->product_id = -1;
+    entry->is_serial = true;
+    return true;
+}
+
 static int probe_run(const struct device_list *list, const struct devices_options *options)
 {
+    struct device_entry unlisted;
     const struct device_entry *entry =
         options->port ? device_list_find(list, options->port) : NULL;
+    if (options->port && !entry && entry_make(options->port, &unlisted)) {
+        entry = &unlisted;
+    }
     if (options->port && !entry) {
         log_error("devices: %s is not plugged in; 'limber devices' lists what is",
                   options->port);

@@ -200,11 +200,17 @@ static double listener_share(const struct listener *listener)
            / frames;
 }
 
-/* A checksum is worth more than a good fit. Without one frames must give samples: any bytes
- * with line ends among them are lines of text. */
+static bool has_name(const struct listener *listener)
+{
+    const struct driver *driver = listener->device.driver;
+    return driver->identity_get && driver->identity_get(&listener->device.context)[0];
+}
+
+/* A checksum, or its name, is worth more than a good fit. Without one frames must give
+ * samples: any bytes with line ends among them are lines of text. */
 static double listener_rank(const struct listener *listener)
 {
-    bool has_checksum = listener->device.driver->has_checksum;
+    bool has_checksum = listener->device.driver->has_checksum || has_name(listener);
     uint64_t evidence = has_checksum ? listener->device.counters.frame_count
                                      : listener->device.counters.sample_count;
     double share = listener_share(listener);

@@ -38,7 +38,8 @@ enum {
     NOTICE_SIZE = 128,
     IDENTITY_SIZE = 64,
     INTERVAL_DEFAULT_MS = 19, /* of the sketch; it cannot be asked what it was set to */
-    RETRY_MAX = 11, /* first try and every 0.5 s for 5 s: an Uno boots for up to 2 s */
+    RETRY_MAX = 11,      /* first try and every 0.5 s for 5 s: an Uno boots for up to 2 s */
+    MAP_DOUBT_COUNT = 8, /* equal scans that are believed against the map */
     DEFAULT_BITS = 10
 };
 
@@ -114,9 +115,11 @@ struct firmata {
     /* The scan that is being filled. */
     float values[CHANNEL_MAX];
     uint16_t seen_mask;
-    uint16_t last_mask; /* channels of the scan before */
-    uint16_t full_mask; /* channels of a whole scan; 0 = not known yet */
-    uint32_t sequence;  /* scans so far, lost ones too */
+    uint16_t last_mask;   /* channels of the scan before */
+    uint16_t full_mask;   /* channels of a whole scan; 0 = not known yet */
+    unsigned agree_count; /* scans in a row with the channels of last_mask */
+    bool is_settled;      /* a whole scan came: from now on a missing report is a loss */
+    uint32_t sequence;    /* scans so far, lost ones too */
 
     enum step step;
     unsigned try_count;
@@ -241,6 +244,7 @@ static void scan_finish(struct firmata *firmata, struct sample *sample)
     if (is_rail(firmata, sample->values[firmata->channel])) {
         sample->flags |= SAMPLE_CLIPPED;
     }
+    firmata->is_settled = true;
     firmata->last_mask = firmata->seen_mask;
     firmata->seen_mask = 0;
 }
@@ -253,15 +257,21 @@ static int scan_close(struct firmata *firmata, struct sample *sample)
     if (mask == 0) {
         return 0;
     }
-    /* The set of channels is what two scans in a row agree on, or the first says. */
-    if (firmata->full_mask == 0 || mask == firmata->last_mask) {
+    /* The set of channels is what the board's map says, else what the first scan says,
+     * until scans in a row agree on another: while channels are switched on one by one a
+     * board reports each at once, between those of the interval. */
+    firmata->agree_count = mask == firmata->last_mask ? firmata->agree_count + 1 : 1;
+    unsigned needed_count = firmata->has_map ? MAP_DOUBT_COUNT : 2;
+    if (firmata->full_mask == 0 || firmata->agree_count >= needed_count) {
         firmata->full_mask = mask;
     }
     if (mask == firmata->full_mask) {
         scan_finish(firmata, sample);
         return 1;
     }
-    firmata->sequence++; /* a report was lost, and the scan with it */
+    if (firmata->is_settled) {
+        firmata->sequence++; /* a report was lost, and the scan with it */
+    }
     firmata->last_mask = mask;
     firmata->seen_mask = 0;
     return 0;
@@ -306,10 +316,10 @@ static int analog_decode(struct firmata *firmata, const uint8_t *frame,
     }
     firmata->seen_mask |= bit;
     firmata->values[channel] = value;
-    if (firmata->full_mask == 0) {
-        single_fill(EARLY_ANALOG, channel, value, &samples[count++]);
-    } else if (firmata->seen_mask == firmata->full_mask) {
+    if (firmata->seen_mask == firmata->full_mask) {
         scan_finish(firmata, &samples[count++]);
+    } else if (!firmata->is_settled) {
+        single_fill(EARLY_ANALOG, channel, value, &samples[count++]);
     }
     return count;
 }
@@ -356,6 +366,18 @@ static void capability_decode(struct firmata *firmata, const uint8_t *data, size
     full_scales_update(firmata);
 }
 
+/* Channels that are asked for and exist; 0 = the map is not known. */
+static uint16_t mapped_mask(const struct firmata *firmata)
+{
+    unsigned mask = 0;
+    for (unsigned channel = 0;
+         firmata->has_map && channel < firmata->streams[ANALOG_SCAN].channel_count;
+         channel++) {
+        mask |= firmata->pins[channel] == NO_CHANNEL ? 0u : 1u << channel;
+    }
+    return (uint16_t)mask;
+}
+
 static void map_decode(struct firmata *firmata, const uint8_t *data, size_t size)
 {
     memset(firmata->pins, NO_CHANNEL, sizeof firmata->pins);
@@ -365,6 +387,7 @@ static void map_decode(struct firmata *firmata, const uint8_t *data, size_t size
         }
     }
     firmata->has_map = true;
+    firmata->full_mask = mapped_mask(firmata);
     full_scales_update(firmata);
 }
 
@@ -420,7 +443,9 @@ static void version_decode(struct firmata *firmata)
     firmata->has_version = true;
     firmata->seen_mask = 0;
     firmata->last_mask = 0;
-    firmata->full_mask = 0;
+    firmata->full_mask = mapped_mask(firmata);
+    firmata->agree_count = 0;
+    firmata->is_settled = false;
 }
 
 /* @param data  Between the sysex command and its end.
