@@ -948,7 +948,7 @@ static enum status dualshock4_init(struct driver_context *context,
 static const struct transport_usb_profile USB_PROFILE = {
     .kind = TRANSPORT_USB_HID,
     .transfer_size = REPORT_SIZE,
-    .transfer_count = 8,
+    .transfer_count = 32,
 };
 
 static const struct usb_id DUALSENSE_IDS[] = {
