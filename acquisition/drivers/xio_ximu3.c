@@ -131,7 +131,7 @@ static const struct stream_info STREAMS[XIMU3_STREAM_COUNT] = {
                           {"V", "V", "V", "V", "V", "V", "V", "V"},
                           {3.0F, 3.0F, 3.0F, 3.0F, 3.0F, 3.0F, 3.0F, 3.0F}},
     [SYNC] = {"sync", STREAM_STATUS, 1, {"sync_edge"}, {"1"}, {0}},
-    [BUTTON] = {"button", STREAM_STATUS, 1, {"button_state"}, {"1"}, {0}},
+    [BUTTON] = {"button", STREAM_MARKER, 1, {"button_state"}, {"1"}, {0}},
     [TIMECODE] = {"timecode",
                   STREAM_STATUS,
                   4,
