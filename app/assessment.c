@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "simulation/device_model.h"
 #include "simulation/simulation.h"
 
 /* Data still wanted after the last phase, so that its end is on record. */
@@ -199,6 +200,28 @@ static enum status port_open(void *user, unsigned device, struct transport **out
     return status;
 }
 
+/* Simulated strips are connected where the sensor file says. */
+static enum status channels_set(struct simulation *simulation,
+                                const struct sensor_list *list)
+{
+    for (unsigned index = 0; index < list->count; index++) {
+        const struct sensor_entry *entry = &list->entries[index];
+        const char *patient = NULL;
+        unsigned channel = 0;
+        if (!sensor_entry_is_simulated(entry, &patient) || !role_is_flex(entry->role)
+            || !entry->channel[0]) {
+            continue;
+        }
+        enum status status =
+            driver_channel_parse(entry->channel, DEVICE_MODEL_ANALOG_COUNT, &channel);
+        if (status) {
+            return status;
+        }
+        simulation_channel_set(simulation, entry->role, channel);
+    }
+    return STATUS_OK;
+}
+
 /* The simulated person, where a port asks for one; one person wears all sensors. */
 static enum status simulation_start(struct assessment *assessment)
 {
@@ -225,7 +248,8 @@ static enum status simulation_start(struct assessment *assessment)
         .seed = assessment->settings->seed,
         .truth_path = assessment->settings->truth_path,
     };
-    return simulation_create(&settings, &assessment->simulation);
+    enum status status = simulation_create(&settings, &assessment->simulation);
+    return status ? status : channels_set(assessment->simulation, list);
 }
 
 static void key_handle(struct assessment *assessment, char key)

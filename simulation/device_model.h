@@ -48,6 +48,7 @@ struct device_model_usb {
     uint8_t reply_endpoint;   /* IN: where the bytes of hear() appear, may be the same */
     uint8_t command_endpoint; /* OUT: what hear() is given; 0 = none: the host's commands
                                * are control requests */
+    uint8_t interface;        /* number of the one that its driver uses */
     bool is_packeted;         /* its driver reads records of transport_packet_encode */
     /* Class and vendor requests. NULL = all stall.
      * @param data   Of an OUT request.

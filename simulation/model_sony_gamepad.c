@@ -15,7 +15,9 @@ enum {
     FEATURE_MAX = 64,
     CALIBRATION_COUNT = 17, /* int16 after the report's number */
     GYRO_SPEED_DEG_S = 540, /* of the maker's turntable, each way */
-    FEATURE_REQUEST = 3     /* type of report in GET_REPORT */
+    FEATURE_REQUEST = 3,    /* type of report in GET_REPORT */
+    DUALSENSE_INTERFACE = 3,
+    DUALSHOCK4_INTERFACE = 0
 };
 
 static const uint32_t CLONE_SERIAL_MIN = 0xC0000000u;
@@ -297,7 +299,8 @@ static int dualsense_control(struct device_model *model, uint64_t time_us,
 {
     (void)time_us;
     (void)data;
-    return feature_get(controller_of(model), setup, 3, dualsense_feature, reply);
+    return feature_get(controller_of(model), setup, DUALSENSE_INTERFACE, dualsense_feature,
+                       reply);
 }
 
 static int dualshock4_control(struct device_model *model, uint64_t time_us,
@@ -305,7 +308,8 @@ static int dualshock4_control(struct device_model *model, uint64_t time_us,
 {
     (void)time_us;
     (void)data;
-    return feature_get(controller_of(model), setup, 0, dualshock4_feature, reply);
+    return feature_get(controller_of(model), setup, DUALSHOCK4_INTERFACE,
+                       dualshock4_feature, reply);
 }
 
 /* ---- descriptors (USB 2.0 chapter 9, Audio 1.0, HID 1.11) ---- */
@@ -360,7 +364,7 @@ static const struct device_model_usb DUALSENSE_USB = {
     .speed_mbit = 480,
     .sample_endpoint = 0x84,
     .reply_endpoint = 0x84,
-    .command_endpoint = 0x03,
+    .interface = DUALSENSE_INTERFACE,
     .control = dualsense_control,
 };
 
@@ -371,7 +375,7 @@ static const struct device_model_usb DUALSHOCK4_USB = {
     .speed_mbit = 12,
     .sample_endpoint = 0x84,
     .reply_endpoint = 0x84,
-    .command_endpoint = 0x03,
+    .interface = DUALSHOCK4_INTERFACE,
     .control = dualshock4_control,
 };
 

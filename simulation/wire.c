@@ -18,6 +18,8 @@ static const uint32_t FIRST_SERIAL = 0x51D00001;
 
 enum {
     SETUP_SIZE = 8,
+    RECIPIENT_MASK = 0x1F, /* of the first setup byte: USB 2.0, table 9-2 */
+    RECIPIENT_INTERFACE = 1,
     REPLY_ENDPOINT = 0x80,
     /* A call of a model as records. */
     WRAPPED_MAX = DEVICE_MODEL_OUT_MAX
@@ -312,17 +314,30 @@ enum status wire_read(struct wire *wire, uint8_t *bytes, size_t capacity, size_t
     return STATUS_OK;
 }
 
+/* Drivers leave it to the transport which interface a request is meant for. */
+static void setup_complete(const struct device_model_usb *usb, const uint8_t *bytes,
+                           uint8_t setup[SETUP_SIZE])
+{
+    memcpy(setup, bytes, SETUP_SIZE);
+    if ((setup[0] & RECIPIENT_MASK) == RECIPIENT_INTERFACE) {
+        setup[4] = usb->interface;
+        setup[5] = 0;
+    }
+}
+
 /* A control request: the reply begins with the setup bytes where records are read.
  * @return Size of what the host reads. */
 static size_t request_answer(struct wire *wire, uint64_t time_us, const uint8_t *bytes,
                              size_t size, uint8_t *wrapped)
 {
     const struct device_model_usb *usb = wire->model.type->usb;
+    uint8_t setup[SETUP_SIZE];
     uint8_t data[SETUP_SIZE + DEVICE_MODEL_OUT_MAX];
     if (size < SETUP_SIZE) {
         return 0;
     }
-    int reply_size = usb->control ? usb->control(&wire->model, time_us, bytes,
+    setup_complete(usb, bytes, setup);
+    int reply_size = usb->control ? usb->control(&wire->model, time_us, setup,
                                                  bytes + SETUP_SIZE, data + SETUP_SIZE)
                                   : -1;
     size_t given = reply_size > 0 ? (size_t)reply_size : 0;

@@ -22,10 +22,9 @@ enum {
     CROSS_BIT = 1 << 5, /* in the byte that has the hat in its low half */
     BATTERY_LOW_PERCENT = 10,
     STRIDE_UNKNOWN = -1,
-    LEARN_MAX = 2,      /* reports that the step may have from which a pace is learned */
-    PACE_SURE = 8,      /* steps that prove a pace */
-    RATE_REPORTS = 64,  /* steps whose mean is the rate */
-    KNOWN_REPORTS = 32, /* that show a controller which does not tell its firmware */
+    LEARN_MAX = 2,     /* reports that the step may have from which a pace is learned */
+    PACE_SURE = 8,     /* steps that prove a pace */
+    RATE_REPORTS = 64, /* steps whose mean is the rate */
     CALIBRATION_TRIES = 3,
     FIRMWARE_TRIES = 2,
     REQUEST_SIZE = 8,
@@ -136,7 +135,6 @@ struct gamepad {
     struct pace pace;
     uint64_t ticks;
     uint32_t sequence;
-    uint32_t report_count;
     double even_ticks; /* of the steps without loss, until the rate is known */
     uint32_t even_count;
     double rate_hz;
@@ -733,11 +731,6 @@ static int report_decode(struct gamepad *gamepad, const uint8_t *report,
     gamepad->is_battery_told = true;
     inertial_fill(gamepad, report, &samples[0]);
     int count = 1 + changes_fill(gamepad, report, is_changed, samples + 1);
-    gamepad->report_count++;
-    if (gamepad->report_count == KNOWN_REPORTS && !gamepad->is_firmware_told) {
-        (void)snprintf(gamepad->identity, sizeof gamepad->identity, "%s, firmware not told",
-                       gamepad->layout->title);
-    }
     return count;
 }
 

@@ -108,6 +108,7 @@ void rig_device_advance(struct rig_device *device, uint64_t now_us)
         struct device_reading reading;
         device->now_us = device->next_us;
         rig_device_reading(device->next_us, &reading);
+        reading.is_pressed = device->is_pressed;
         size_t size =
             device->model.type->sample(&device->model, device->next_us, &reading, bytes);
         if (size > 0 && rig_queue_put(&device->samples, bytes, size)) {

@@ -27,6 +27,7 @@ struct rig_device {
     double rate_hz;      /* forced sampling rate, 0 = as the model is configured */
     uint64_t now_us;     /* its own clock */
     uint64_t next_us;    /* next sampling instant */
+    bool is_pressed;     /* its button */
     uint64_t sent_count; /* samples put on the wire */
     uint64_t lost_count; /* samples that found the queue full: what a real device drops */
     struct rig_queue samples; /* from its sample endpoint */

@@ -15,11 +15,14 @@
  *     short N COUNT, empty N COUNT         reports cut to half, of no bytes
  *     claim N ERRNO                        claims are refused, 0 = no more
  *     deaf N 0|1                           commands are never finished
+ *     press N 0|1                          its button
+ *     ask N HEX                            past the host; " reply=HEX" or " refused"
  *     status N                             counters
  *     kill SIGNAL                          to the child
  * Each order answers "rig: ORDER N CLOCK_MONOTONIC_ns ..." when it is done. At the end of
  * input it waits for the child.
- * usage: umockdev-wrapper rig_usb MODEL[:RATE_HZ],... -- program arguments... */
+ * RATE_HZ 0 is the model's own; a SERIAL of 0 the index of the device + 1.
+ * usage: umockdev-wrapper rig_usb MODEL[:RATE_HZ[:SERIAL]],... -- program arguments... */
 #define _GNU_SOURCE /* openpty, tcflow on a terminal of our own */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,6 +64,7 @@ struct port {
     struct rig *rig;
     const struct device_model_type *type;
     double rate_hz;
+    uint32_t serial;
     struct rig_usbfs usb;
     int64_t plugged_ns;
     UMockdevIoctlClient *client; /* who opened it as it is plugged in now; only compared */
@@ -429,7 +433,7 @@ static bool port_plug(struct rig *rig, struct port *port)
     rig_usbfs_abandon(&port->usb);
     urbs_free(port);
     port->client = NULL;
-    rig_usbfs_init(&port->usb, port->type, port->rate_hz, (uint32_t)index + 1);
+    rig_usbfs_init(&port->usb, port->type, port->rate_hz, port->serial);
     port->plugged_ns = now_ns();
     bool is_made = node_create(rig, port);
     pthread_mutex_unlock(&rig->lock);
@@ -535,6 +539,8 @@ static void fault_order(struct port *port, const char *order, int first, int sec
         faults->claim_error = first;
     } else if (strcmp(order, "deaf") == 0) {
         faults->is_deaf = first != 0;
+    } else if (strcmp(order, "press") == 0) {
+        port->usb.device.is_pressed = first != 0;
     } else if (strcmp(order, "node-gone") == 0) {
         unlink(port->node);
     } else if (strcmp(order, "status") == 0) {
@@ -544,9 +550,26 @@ static void fault_order(struct port *port, const char *order, int first, int sec
     }
 }
 
+/* @param text  Hex digits. */
+static void ask_order(struct port *port, const char *text)
+{
+    uint8_t bytes[LINE_SIZE / 2];
+    uint8_t reply[DEVICE_MODEL_OUT_MAX];
+    size_t size = 0;
+    for (unsigned value = 0; sscanf(text + 2 * size, "%2x", &value) == 1; size++) {
+        bytes[size] = (uint8_t)value;
+    }
+    int reply_size = rig_usbfs_ask(&port->usb, bytes, size, reply);
+    printf(reply_size < 0 ? " refused" : " reply=");
+    for (int i = 0; i < reply_size; i++) {
+        printf("%02x", reply[i]);
+    }
+}
+
 static void order_follow(struct rig *rig, const char *line)
 {
     char order[32] = "";
+    char hex[LINE_SIZE] = "";
     int values[3] = {0, 0, 0};
     sscanf(line, "%31s %d %d %d", order, &values[0], &values[1], &values[2]);
     printf("rig: %s %d %" PRId64, order, values[0], now_ns());
@@ -562,6 +585,10 @@ static void order_follow(struct rig *rig, const char *line)
         }
     } else if (strcmp(order, "node-closed") == 0) {
         node_forbid(rig, &rig->ports[values[0]]);
+    } else if (sscanf(line, "ask %*d %255s", hex) == 1) {
+        pthread_mutex_lock(&rig->lock);
+        ask_order(&rig->ports[values[0]], hex);
+        pthread_mutex_unlock(&rig->lock);
     } else if (!unplug_order(rig, &rig->ports[values[0]], order)) {
         pthread_mutex_lock(&rig->lock);
         fault_order(&rig->ports[values[0]], order, values[1], values[2]);
@@ -629,9 +656,12 @@ static bool models_parse(struct rig *rig, char *text)
         struct port *port = &rig->ports[rig->port_count];
         char *rate = strchr(name, ':');
         if (rate) {
+            char *serial = NULL;
             *rate++ = '\0';
-            port->rate_hz = strtod(rate, NULL);
+            port->rate_hz = strtod(rate, &serial);
+            port->serial = *serial == ':' ? (uint32_t)strtoul(serial + 1, NULL, 0) : 0;
         }
+        port->serial = port->serial > 0 ? port->serial : (uint32_t)rig->port_count + 1;
         port->type = tiny_usb_find(name);
         port->type = port->type ? port->type : device_model_find(name);
         if (!port->type || !port->type->usb || rig->port_count == PORT_MAX - 1) {
@@ -697,7 +727,8 @@ int main(int argc, char **argv)
 {
     struct rig *rig = calloc(1, sizeof *rig);
     if (!rig || argc < 4 || !models_parse(rig, argv[1])) {
-        fputs("usage: rig_usb MODEL[:RATE_HZ],... -- program arguments...\n", stderr);
+        fputs("usage: rig_usb MODEL[:RATE_HZ[:SERIAL]],... -- program arguments...\n",
+              stderr);
         free(rig);
         return 2;
     }

@@ -135,6 +135,18 @@ static void request_take(struct rig_usbfs *usb, struct rig_urb *urb)
     }
 }
 
+int rig_usbfs_ask(struct rig_usbfs *usb, const uint8_t *bytes, size_t size, uint8_t *reply)
+{
+    const struct device_model_type *type = usb->device.model.type;
+    if (type->usb->command_endpoint == 0) {
+        return size < SETUP_SIZE ? -1
+                                 : request_answer(usb, bytes, bytes + SETUP_SIZE, reply);
+    }
+    return type->hear
+               ? (int)type->hear(&usb->device.model, usb->device.now_us, bytes, size, reply)
+               : -1;
+}
+
 /* ---- IN endpoints ---- */
 
 /* Next packet of a queue, whole or what is left of it. */

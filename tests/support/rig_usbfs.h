@@ -83,6 +83,11 @@ struct rig_urb *rig_usbfs_reap(struct rig_usbfs *usb);
 /* Let time pass: samples are taken and given to the URBs that wait. */
 void rig_usbfs_advance(struct rig_usbfs *usb, uint64_t now_us);
 
+/* Ask the device past the host, between two of its commands: a control request (8 setup
+ * bytes, then OUT data) where it takes those.
+ * @param reply  Out: room for DEVICE_MODEL_OUT_MAX. @return Size, -1 = refused. */
+int rig_usbfs_ask(struct rig_usbfs *usb, const uint8_t *bytes, size_t size, uint8_t *reply);
+
 /* Halt the endpoint of the samples. */
 void rig_usbfs_stall(struct rig_usbfs *usb);
 

@@ -2,7 +2,8 @@
  * under test, in front of umockdev's own library, it answers the ioctls of usbfs inside
  * that process from a thread that lets a device model live. umockdev (rig_usb with the same
  * model) still gives the sysfs and the node. One device, opened by one transport at a time.
- * Environment: RIG_MODEL, RIG_RATE_HZ. Prints its counters when the program ends. */
+ * Environment: RIG_MODEL, RIG_RATE_HZ (0 = as configured), RIG_SERIAL. Prints its counters
+ * when the program ends. */
 #define _GNU_SOURCE /* RTLD_NEXT, syscall */
 #include <dlfcn.h>
 #include <errno.h>
@@ -69,6 +70,7 @@ static void device_start(void)
 {
     const char *name = getenv("RIG_MODEL");
     const char *rate = getenv("RIG_RATE_HZ");
+    const char *serial = getenv("RIG_SERIAL");
     const struct device_model_type *type = name ? tiny_usb_find(name) : NULL;
     type = type || !name ? type : device_model_find(name);
     if (!type || !type->usb) {
@@ -76,7 +78,8 @@ static void device_start(void)
                 name ? name : "");
         abort();
     }
-    rig_usbfs_init(&usb, type, rate ? strtod(rate, NULL) : 0.0, 1);
+    rig_usbfs_init(&usb, type, rate ? strtod(rate, NULL) : 0.0,
+                   serial ? (uint32_t)strtoul(serial, NULL, 0) : 1);
     is_alive = pthread_create(&life, NULL, device_live, NULL) == 0;
 }
 
