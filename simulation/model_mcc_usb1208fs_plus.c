@@ -334,6 +334,7 @@ static const struct device_model_usb USB = {
     .strings = {NULL, "Measurement Computing Corp.", "USB-1208FS-Plus", NULL},
     .speed_mbit = 12,
     .sample_endpoint = 0x81,
+    .is_packeted = true,
     .control = mcc_control,
 };
 

@@ -708,18 +708,32 @@ static bool layout_learn(struct text *text, const char *line, size_t size)
     return true;
 }
 
+/* Titles before the first data.
+ * @return Whether they name the columns that there are, or those that are read from them.
+ */
+static bool titles_take(struct text *text, const char *line, size_t size)
+{
+    struct layout layout;
+    if (numbers_count(&text->form, line, size) != 0
+        || layout_parse(text, &text->form, line, size, &layout)) {
+        return false;
+    }
+    if (text->reads_header) {
+        text->layout = layout;
+        layout_use(text);
+        return true;
+    }
+    return layout.field_count == text->layout.field_count
+           && memcmp(layout.masks, text->layout.masks, sizeof layout.masks) == 0;
+}
+
 /* A line that is not what it should be. */
 static int line_refuse(struct text *text, const char *line, size_t size)
 {
     if (!text->has_good) {
-        struct layout layout;
-        if (text->reads_header && numbers_count(&text->form, line, size) == 0
-            && !layout_parse(text, &text->form, line, size, &layout)) {
-            text->layout = layout;
-            layout_use(text);
-            return 0;
+        if (!titles_take(text, line, size)) {
+            notice_set(text, line, size);
         }
-        notice_set(text, line, size);
         return 0;
     }
     text->sequence++;

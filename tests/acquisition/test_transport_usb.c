@@ -8,6 +8,7 @@
 #include "acquisition/framing.h"
 #include "acquisition/transport.h"
 #include "acquisition/usb_list.h"
+#include "simulation/device_model.h"
 
 enum {
     RULES_SIZE = 1 << 16,
@@ -260,6 +261,30 @@ START_TEST(test_rules_give_what_they_promise)
 
 END_TEST
 
+/* Else a rig and the simulation would speak to the model in another way than the transport
+ * does to the device. */
+START_TEST(test_models_are_reached_as_their_drivers_say)
+{
+    size_t count = 0;
+    const struct device_model_type *const *types = device_model_list(&count);
+    for (size_t i = 0; i < count; i++) {
+        const struct device_model_usb *face = types[i]->usb;
+        if (!face) {
+            continue;
+        }
+        const struct transport_usb_profile *profile =
+            driver_usb_profile(driver_find(types[i]->driver));
+        bool takes_requests =
+            profile->kind == TRANSPORT_USB_HID || profile->kind == TRANSPORT_USB_REQUEST;
+        ck_assert_msg(profile->is_packeted == face->is_packeted, "%s: records",
+                      types[i]->driver);
+        ck_assert_msg(takes_requests == (face->command_endpoint == 0), "%s: requests",
+                      types[i]->driver);
+    }
+}
+
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("transport_usb");
@@ -274,6 +299,7 @@ int main(void)
     tcase_add_test(tests, test_rules_name_every_device);
     tcase_add_test(tests, test_rules_know_no_others);
     tcase_add_test(tests, test_rules_give_what_they_promise);
+    tcase_add_test(tests, test_models_are_reached_as_their_drivers_say);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -33,11 +33,14 @@ static size_t counter_hear(struct device_model *model, uint64_t time_us,
     return size;
 }
 
-/* Request 1 gives two bytes, 2 takes data, others stall. */
+/* Request 1 gives two bytes, 2 takes data, others stall, and all to another interface. */
 static int counter_control(struct device_model *model, uint64_t time_us,
                            const uint8_t setup[8], const uint8_t *data, uint8_t *reply)
 {
     (void)time_us;
+    if (setup[4] != model->type->usb->interface) {
+        return -1;
+    }
     if (setup[1] == 1) {
         reply[0] = 0xAB;
         reply[1] = model->state[1];
@@ -54,6 +57,7 @@ static const struct device_model_usb RAW = {
     .sample_endpoint = 0x81, .reply_endpoint = 0x81, .control = counter_control};
 static const struct device_model_usb RECORDS = {.sample_endpoint = 0x81,
                                                 .reply_endpoint = 0x82,
+                                                .interface = 5,
                                                 .is_packeted = true,
                                                 .control = counter_control};
 static const struct device_model_usb BULK_RECORDS = {.sample_endpoint = 0x83,

@@ -8,12 +8,12 @@
 static const double SWING_RAD = 30.0 * RAD_PER_DEG;
 static const double SWING_HZ = 0.2;
 
-void rig_device_reading(uint64_t time_us, struct device_reading *reading)
+/* What a device feels that is turned about x. */
+static void turned_reading(double angle_rad, double rate_rad_s,
+                           struct device_reading *reading)
 {
-    double phase = 2.0 * PI_RAD * SWING_HZ * (double)time_us * 1e-6;
-    double angle_rad = SWING_RAD * sin(phase);
     memset(reading, 0, sizeof *reading);
-    reading->gyro_deg_s[0] = SWING_RAD * cos(phase) * 2.0 * PI_RAD * SWING_HZ * DEG_PER_RAD;
+    reading->gyro_deg_s[0] = rate_rad_s * DEG_PER_RAD;
     reading->accel_g[1] = sin(angle_rad);
     reading->accel_g[2] = cos(angle_rad);
     /* Field of middle Europe: 20 uT north, 44 uT down. */
@@ -21,11 +21,43 @@ void rig_device_reading(uint64_t time_us, struct device_reading *reading)
     reading->field_ut[2] = -20.0 * sin(angle_rad) - 44.0 * cos(angle_rad);
     reading->orientation.w = cos(angle_rad / 2.0);
     reading->orientation.x = sin(angle_rad / 2.0);
+    reading->temperature_deg_c = 31.5;
+    reading->battery_percent = 85.0;
+}
+
+void rig_device_reading(uint64_t time_us, struct device_reading *reading)
+{
+    double phase = 2.0 * PI_RAD * SWING_HZ * (double)time_us * 1e-6;
+    turned_reading(SWING_RAD * sin(phase), SWING_RAD * cos(phase) * 2.0 * PI_RAD * SWING_HZ,
+                   reading);
     for (unsigned i = 0; i < DEVICE_MODEL_ANALOG_COUNT; i++) {
         reading->analog_share[i] = 0.5 + 0.3 * sin(phase + 0.1 * i);
     }
-    reading->temperature_deg_c = 31.5;
-    reading->battery_percent = 85.0;
+}
+
+/* Half a cosine from one angle to the other. */
+static void pose_reading(const struct rig_pose *pose, uint64_t time_us,
+                         struct device_reading *reading)
+{
+    double way_rad = pose->to_rad - pose->from_rad;
+    double duration_s = (double)pose->duration_us * 1e-6;
+    bool is_moving = time_us < pose->start_us + pose->duration_us;
+    double phase = is_moving
+                       ? PI_RAD * (double)(time_us - pose->start_us) * 1e-6 / duration_s
+                       : PI_RAD;
+    double rate_rad_s = is_moving ? way_rad * 0.5 * sin(phase) * PI_RAD / duration_s : 0.0;
+    turned_reading(pose->from_rad + way_rad * 0.5 * (1.0 - cos(phase)), rate_rad_s,
+                   reading);
+}
+
+void rig_device_pose(struct rig_device *device, double angle_rad, double duration_s)
+{
+    struct rig_pose *pose = &device->pose;
+    pose->from_rad = pose->is_set ? pose->to_rad : 0.0;
+    pose->to_rad = angle_rad;
+    pose->start_us = device->next_us;
+    pose->duration_us = (uint64_t)llround(duration_s * 1e6);
+    pose->is_set = true;
 }
 
 bool rig_queue_put(struct rig_queue *queue, const uint8_t *bytes, size_t size)
@@ -107,7 +139,11 @@ void rig_device_advance(struct rig_device *device, uint64_t now_us)
     while (device->next_us <= now_us) {
         struct device_reading reading;
         device->now_us = device->next_us;
-        rig_device_reading(device->next_us, &reading);
+        if (device->pose.is_set) {
+            pose_reading(&device->pose, device->next_us, &reading);
+        } else {
+            rig_device_reading(device->next_us, &reading);
+        }
         reading.is_pressed = device->is_pressed;
         size_t size =
             device->model.type->sample(&device->model, device->next_us, &reading, bytes);

@@ -22,8 +22,18 @@ struct rig_queue {
     size_t used;
 };
 
+/* A turn about x from one angle to another, then rest. */
+struct rig_pose {
+    bool is_set; /* else the device swings */
+    double from_rad;
+    double to_rad;
+    uint64_t start_us;
+    uint64_t duration_us;
+};
+
 struct rig_device {
     struct device_model model;
+    struct rig_pose pose;
     double rate_hz;      /* forced sampling rate, 0 = as the model is configured */
     uint64_t now_us;     /* its own clock */
     uint64_t next_us;    /* next sampling instant */
@@ -50,6 +60,9 @@ void rig_device_open(struct rig_device *device);
 void rig_device_advance(struct rig_device *device, uint64_t now_us);
 
 void rig_device_hear(struct rig_device *device, const uint8_t *bytes, size_t size);
+
+/* Turn to an angle about x, and stay. The first time it comes from 0. */
+void rig_device_pose(struct rig_device *device, double angle_rad, double duration_s);
 
 /* Take one packet; 0 = none. What does not fit in capacity is lost, as on USB. */
 size_t rig_queue_take(struct rig_queue *queue, uint8_t *bytes, size_t capacity);

@@ -15,6 +15,7 @@
  *     short N COUNT, empty N COUNT         reports cut to half, of no bytes
  *     claim N ERRNO                        claims are refused, 0 = no more
  *     deaf N 0|1                           commands are never finished
+ *     pose N DEG MS                        turn about x to an angle within a time, stay
  *     press N 0|1                          its button
  *     ask N HEX                            past the host; " reply=HEX" or " refused"
  *     status N                             counters
@@ -45,6 +46,7 @@
 #include <umockdev.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "tests/support/rig_usbfs.h"
 #include "tests/support/tiny_usb.h"
 
@@ -539,6 +541,8 @@ static void fault_order(struct port *port, const char *order, int first, int sec
         faults->claim_error = first;
     } else if (strcmp(order, "deaf") == 0) {
         faults->is_deaf = first != 0;
+    } else if (strcmp(order, "pose") == 0) {
+        rig_device_pose(&port->usb.device, first * RAD_PER_DEG, second * 1e-3);
     } else if (strcmp(order, "press") == 0) {
         port->usb.device.is_pressed = first != 0;
     } else if (strcmp(order, "node-gone") == 0) {
