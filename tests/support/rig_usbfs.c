@@ -231,10 +231,33 @@ void rig_usbfs_stall(struct rig_usbfs *usb)
     }
 }
 
+/* A device may halt its endpoint itself; it says so when asked (USB 2.0, 9.4.5). What it
+ * sent before comes first. */
+static void device_halts_look(struct rig_usbfs *usb)
+{
+    const struct device_model_usb *face = usb->device.model.type->usb;
+    const uint8_t endpoint = face->sample_endpoint;
+    const uint8_t get_status[SETUP_SIZE] = {0x82, 0, 0, 0, endpoint, 0, 2, 0};
+    uint8_t reply[DEVICE_MODEL_OUT_MAX] = {0};
+    if (!face->control || usb->is_halted[endpoint] || packet_load(usb, SAMPLES)) {
+        return;
+    }
+    if (face->control(&usb->device.model, usb->device.now_us, get_status, NULL, reply) == 2
+        && reply[0] & 1) {
+        rig_usbfs_stall(usb);
+    }
+}
+
 int rig_usbfs_clear_halt(struct rig_usbfs *usb, uint8_t endpoint)
 {
+    const struct device_model_usb *face = usb->device.model.type->usb;
+    const uint8_t clear_feature[SETUP_SIZE] = {0x02, 1, 0, 0, endpoint, 0, 0, 0};
+    uint8_t reply[DEVICE_MODEL_OUT_MAX];
     if (usb->is_gone) {
         return -ENODEV;
+    }
+    if (face->control) {
+        face->control(&usb->device.model, usb->device.now_us, clear_feature, NULL, reply);
     }
     usb->is_halted[endpoint] = usb->faults.is_stubborn;
     endpoints_serve(usb);
@@ -394,6 +417,7 @@ void rig_usbfs_advance(struct rig_usbfs *usb, uint64_t now_us)
     }
     rig_device_advance(&usb->device, now_us);
     endpoints_serve(usb);
+    device_halts_look(usb);
     if (!any_is_claimed(usb)) {
         rig_queue_clear(&usb->device.samples);
     } else if (!usb->faults.is_held) {
