@@ -16,9 +16,9 @@ enum {
 struct sensor_entry {
     enum role role;
     char driver[32];
-    char port[SENSOR_TEXT_SIZE]; /* forms: see sensor_port.h */
-    double rate_hz;              /* 0 = the driver's default */
-    unsigned baud;               /* 0 = the driver's default */
+    char port[SENSOR_TEXT_SIZE];    /* forms: see sensor_port.h */
+    double rate_hz;                 /* 0 = the driver's default */
+    unsigned baud;                  /* 0 = the driver's default */
     char columns[SENSOR_TEXT_SIZE]; /* as written: profile, list, or profile file */
     struct text_profile profile;    /* what stands in the profile file, if it is one */
     char channel[16];

@@ -42,6 +42,7 @@ DEVICES = (
 MODELS = ','.join(device.model for device in DEVICES)
 DEFAULT_HZ = 250
 WATCH_S = 5
+TRY_COUNT = 3
 # Periods of a second are ended by a timer of a busy machine.
 RATE_SHARE = 0.03
 # The x-IMU3 streams at 50 Hz while it is asked: until it says so, each step counts as three samples
@@ -193,27 +194,36 @@ def watched(device, *options, environment=(), model=None):
                    environment=environment)
 
 
+def watch_check(device):
+    options = ['--rate', str(device.rate_hz)] if device.rate_hz else []
+    rig = watched(device, *options)
+    before = settings_of(rig, 0, device)
+    rig.child_wait()
+    after, state = settings_of(rig, 0, device), rig.status()
+    check_stopped(rig, 0, device)
+    rig.finish()
+    last, rate_hz, events = watch(rig, device.driver)
+    print(f'{device.driver}: {rate_hz:.1f} Hz, {last["total"]}, jitter {last["jitter_ms"]:.1f} ms, '
+          f'rig late {state["late"]}')
+    assert before == after, (device.driver, before, after)
+    assert state['bound'] == 0xFFFF and state['claimed'] == 0 and state['urbs'] == 0, state
+    assert last['total']['bad'] == 0 and last['total']['skipped'] == 0, last
+    assert last['total']['restarts'] == 0, last
+    assert not [event for event in events if event['event'] == 'notice'], events
+    if state['late'] > 0:
+        return False
+    wanted_hz = device.rate_hz or DEFAULT_HZ
+    assert abs(rate_hz / wanted_hz - 1) <= RATE_SHARE, (device.driver, rate_hz)
+    assert last['total']['lost'] <= LOST_AT_START.get(device.driver, 0), last
+    assert last['lost'] == 0, last
+    assert not events and not rig.errors, (device.driver, events, rig.errors)
+    return True
+
+
 def case_watch():
     for device in DEVICES:
-        options = ['--rate', str(device.rate_hz)] if device.rate_hz else []
-        rig = watched(device, *options)
-        before = settings_of(rig, 0, device)
-        rig.child_wait()
-        after, state = settings_of(rig, 0, device), rig.status()
-        check_stopped(rig, 0, device)
-        rig.finish()
-        last, rate_hz, events = watch(rig, device.driver)
-        print(f'{device.driver}: {rate_hz:.1f} Hz, {last["total"]}, jitter {last["jitter_ms"]:.1f} ms, '
-              f'rig late {state["late"]}')
-        wanted_hz = device.rate_hz or DEFAULT_HZ
-        assert abs(rate_hz / wanted_hz - 1) <= RATE_SHARE, (device.driver, rate_hz)
-        assert last['total']['lost'] <= LOST_AT_START.get(device.driver, 0), last
-        assert last['lost'] == 0 and last['total']['bad'] == 0, last
-        assert last['total']['skipped'] == 0 and last['total']['restarts'] == 0, last
-        assert not events and not rig.errors, (device.driver, events, rig.errors)
-        assert before == after, (device.driver, before, after)
-        assert state['bound'] == 0xFFFF and state['claimed'] == 0 and state['urbs'] == 0, state
-        assert state['late'] == 0, state
+        # Where the machine kept both from running for long, only another try tells of losses.
+        assert any(watch_check(device) for _ in range(TRY_COUNT)), device.driver
 
 
 def fast_environment(model, rate_hz, serial):

@@ -239,7 +239,9 @@ static void device_halts_look(struct rig_usbfs *usb)
     const uint8_t endpoint = face->sample_endpoint;
     const uint8_t get_status[SETUP_SIZE] = {0x82, 0, 0, 0, endpoint, 0, 2, 0};
     uint8_t reply[DEVICE_MODEL_OUT_MAX] = {0};
-    if (!face->control || usb->is_halted[endpoint] || packet_load(usb, SAMPLES)) {
+    bool has_packets = usb->device.samples.count > 0
+                       || usb->packet_done[SAMPLES] < usb->packet_size[SAMPLES];
+    if (!face->control || usb->is_halted[endpoint] || has_packets) {
         return;
     }
     if (face->control(&usb->device.model, usb->device.now_us, get_status, NULL, reply) == 2
