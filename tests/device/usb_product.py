@@ -272,16 +272,18 @@ def case_overflow():
     assert all(event['event'] == 'notice' and 'buffer is full' in event['text'] for event in events)
     assert last['state'] == 'ok' and last['total']['bad'] == 0 and last['total']['restarts'] == 0, last
 
-    # The MCC stops when its buffer runs over and says no more than that: a restart.
+    # The MCC stops when its buffer runs over and says no more than that: a restart. On a busy machine
+    # it may be silent for half a second then, which is told, too.
     device = DEVICES[5]
     rig = watched(device, '--rate', '1000', model=SLOW_MCC)
     rig.finish()
     last, _, events = watch(rig, device.driver)
-    print(f'{device.driver}: {last["total"]}, {len(events)} notices')
+    notices = [event['text'] for event in events if event['event'] == 'notice']
+    print(f'{device.driver}: {last["total"]}, {len(notices)} notices')
     restarts = last['total']['restarts']
-    assert restarts >= 2 and len(events) - restarts in (0, 1), (last, events)
-    assert all(event['event'] == 'notice' and 'ran over' in event['text'] for event in events), events
-    assert last['state'] == 'ok' and last['total']['lost'] == 0, last
+    assert restarts >= 2 and len(notices) - restarts in (0, 1), (last, events)
+    assert all('ran over' in notice for notice in notices), notices
+    assert last['total']['lost'] == 0 and last['total']['samples'] >= restarts * STALL_SCANS * 0.9, last
 
 
 # ---- an assessment ----
