@@ -378,8 +378,9 @@ enum status device_init(struct device *device, const struct driver *driver,
     memset(device, 0, sizeof *device);
     device->driver = driver;
     device->settings = *settings;
-    device->is_rate_known = settings->rate_hz > 0.0;
-    device->rate_hz = device->is_rate_known ? settings->rate_hz : driver->rate_hz;
+    /* What was asked for is not yet what the device does, where it will say so itself. */
+    device->is_rate_known = settings->rate_hz > 0.0 && !driver->rate_hz_get;
+    device->rate_hz = settings->rate_hz > 0.0 ? settings->rate_hz : driver->rate_hz;
     assert(device->rate_hz > 0.0);
     enum status status = driver->init(&device->context, settings);
     if (status) {

@@ -285,8 +285,9 @@ START_TEST(channels_switched_on_one_by_one_are_no_loss)
     struct collected collected;
     collected_init(&collected, DRIVER, NULL);
     feed(&collected, START_UP);
-    feed(&collected, "E0 01 00 E0 01 00 E1 02 00 E1 02 00 E0 01 00 E1 02 00 E2 03 00 E2 03 00 "
-                     "E3 04 00 E3 04 00 E4 05 00 E4 05 00 E5 06 00 E5 06 00");
+    feed(&collected,
+         "E0 01 00 E0 01 00 E1 02 00 E1 02 00 E0 01 00 E1 02 00 E2 03 00 E2 03 00 "
+         "E3 04 00 E3 04 00 E4 05 00 E4 05 00 E5 06 00 E5 06 00");
     ck_assert_uint_eq(collected_count(&collected, SCAN), 0);
     feed(&collected, WHOLE_SCAN WHOLE_SCAN);
     ck_assert_uint_eq(collected_count(&collected, SCAN), 2);
