@@ -61,7 +61,7 @@ static void disguise_witmotion(struct device_reading *reading)
 static void patch_mti(uint8_t *burst, size_t size)
 {
     static const uint8_t field[8] = {0x0A, 0xFA, 0xFF, 0x36, 0x40, 0x10, 0x20, 0x02};
-    memcpy(burst + 55, field, sizeof field);
+    memcpy(burst + 53, field, sizeof field);
     burst[size - 1] = (uint8_t)-framing_sum8(burst + 1, size - 2);
 }
 
