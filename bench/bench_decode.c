@@ -1,6 +1,7 @@
-/* What one sample costs: decoding of each wire format, orientation, the whole pipeline, and
- * reading a journal. CPU time of this thread, the best of several rounds, since other work
- * on the machine only ever adds.
+/* What one sample costs: decoding of every driver's wire format, orientation, the whole
+ * pipeline, and reading a journal. CPU time of this thread, the best of several rounds,
+ * since other work on the machine only ever adds. Samples are those of the main stream; the
+ * bytes are those of all streams that the device sends, from its model.
  *
  * bench_decode [--case NAME] [--count N] [--rounds N]
  *   --case   only this one; with --rounds 1 for counting instructions under callgrind,
@@ -18,9 +19,11 @@
 #include "analysis/pipeline.h"
 #include "base/units.h"
 #include "simulation/device_model.h"
+#include "tests/support/model_line.h"
 
 enum {
-    CHUNK_SIZE = 512, /* what a read of a serial line gives, about */
+    CHUNK_SIZE = 512,  /* what a read of a serial line gives, about */
+    OPENING_MS = 1500, /* in which a device is set up */
     SENSOR_COUNT = 6,
     RATE_HZ = 100,
     SAMPLE_SIZE_MAX = 128, /* bytes on the wire */
@@ -32,7 +35,10 @@ struct bytes {
     size_t size;
 };
 
+struct bench_case;
+
 struct work {
+    const struct bench_case *bench;
     unsigned count; /* samples wanted */
     struct bytes wire;
     struct sample *samples;
@@ -52,7 +58,28 @@ static void values_make(unsigned i, float values[6])
     values[5] += 1.0F;
 }
 
-/* What a device sends at RATE_HZ after a command. */
+static void reading_make(unsigned i, struct device_reading *reading)
+{
+    float values[6];
+    memset(reading, 0, sizeof *reading);
+    values_make(i, values);
+    for (unsigned axis = 0; axis < 3; axis++) {
+        reading->gyro_deg_s[axis] = (double)values[axis];
+        reading->accel_g[axis] = (double)values[axis + 3];
+    }
+    double angle_rad = 0.5 * sin(i / (double)RATE_HZ);
+    reading->orientation.w = cos(angle_rad);
+    reading->orientation.x = sin(angle_rad);
+    reading->field_ut[1] = 20.0;
+    reading->field_ut[2] = -44.0;
+    reading->temperature_deg_c = 31.5;
+    reading->battery_percent = 85.0;
+    for (unsigned input = 0; input < DEVICE_MODEL_ANALOG_COUNT; input++) {
+        reading->analog_share[input] = (400 + (i + 7 * input) % 200) / 1023.0;
+    }
+}
+
+/* What a device sends at RATE_HZ after a command, nothing else told. */
 static bool wire_make(struct work *work, const char *driver, const void *command,
                       size_t command_size)
 {
@@ -66,17 +93,8 @@ static bool wire_make(struct work *work, const char *driver, const void *command
         model.type->hear(&model, 0, command, command_size, reply);
     }
     for (unsigned i = 0; i < work->count; i++) {
-        struct device_reading reading = {.orientation = QUATERNION_IDENTITY,
-                                         .temperature_deg_c = 31.5,
-                                         .battery_percent = 85.0};
-        float values[6];
-        values_make(i, values);
-        for (unsigned axis = 0; axis < 3; axis++) {
-            reading.gyro_deg_s[axis] = (double)values[axis];
-            reading.accel_g[axis] = (double)values[axis + 3];
-        }
-        reading.analog_share[0] = (400 + i % 200) / 1023.0;
-        reading.analog_share[1] = 500 / 1023.0;
+        struct device_reading reading;
+        reading_make(i, &reading);
         work->wire.size += model.type->sample(&model, 1000000 + 10000ULL * i, &reading,
                                               work->wire.data + work->wire.size);
     }
@@ -104,6 +122,9 @@ static bool wire_make_firmata(struct work *work)
     static const uint8_t REPORT_ON[] = {0xC0, 1, 0xC1, 1};
     return wire_make(work, "arduino-firmata", REPORT_ON, sizeof REPORT_ON);
 }
+
+/* What a device sends once its driver has set it up as in a session. */
+static bool wire_make_session(struct work *work);
 
 static bool samples_make(struct work *work)
 {
@@ -144,36 +165,16 @@ static void sample_count(void *user, const struct sample *sample)
     work->done_count += sample->stream == 0;
 }
 
-static void decode(struct work *work, const char *driver, const char *columns)
+static void decode(struct work *work, size_t chunk_size);
+
+static void run_decode(struct work *work)
 {
-    struct device device;
-    const struct driver_settings settings = {.rate_hz = RATE_HZ, .columns = columns};
-    if (device_init(&device, driver_find(driver), &settings) != STATUS_OK) {
-        return;
-    }
-    for (size_t done = 0; done < work->wire.size;) {
-        size_t left = work->wire.size - done;
-        size_t size = left < CHUNK_SIZE ? left : CHUNK_SIZE;
-        device_feed(&device, work->wire.data + done, size, 0, sample_count, work);
-        done += size;
-    }
+    decode(work, CHUNK_SIZE);
 }
 
-static void run_ximu3(struct work *work)
+static void run_decode_file(struct work *work)
 {
-    decode(work, "xio-ximu3", NULL);
-}
-
-static void run_text(struct work *work)
-{
-    decode(work, "text",
-           "time_us,gyroscope_x_deg_s,gyroscope_y_deg_s,gyroscope_z_deg_s,"
-           "accelerometer_x_g,accelerometer_y_g,accelerometer_z_g");
-}
-
-static void run_firmata(struct work *work)
-{
-    decode(work, "arduino-firmata", NULL);
+    decode(work, work->wire.size); /* as one chunk */
 }
 
 static void run_orientation(struct work *work)
@@ -244,18 +245,77 @@ struct bench_case {
     const char *title;
     bool (*make)(struct work *work);
     void (*run)(struct work *work);
-    bool is_throughput; /* MB/s rather than ns per sample */
+    const char *driver; /* NULL = nothing is decoded */
+    double rate_hz;     /* 0 = RATE_HZ */
 };
 
 static const struct bench_case CASES[] = {
-    {"ximu3-binary", "decode x-IMU3, binary", wire_make_binary, run_ximu3, false},
-    {"ximu3-ascii", "decode x-IMU3, ASCII", wire_make_ascii, run_ximu3, false},
-    {"text", "decode text lines, 7 columns", wire_make_text, run_text, false},
-    {"firmata", "decode Firmata, 2 channels", wire_make_firmata, run_firmata, false},
-    {"orientation", "calibration and orientation", samples_make, run_orientation, false},
-    {"pipeline", "pipeline, 6 sensors at 100 Hz", samples_make, run_pipeline, false},
-    {"journal", "journal: scan with CRC", journal_make, run_journal, true},
+    {"ximu3-binary", "x-IMU3, binary", wire_make_binary, run_decode, "xio-ximu3", 0},
+    {"ximu3-file", "x-IMU3, binary, from a file", wire_make_binary, run_decode_file,
+     "xio-ximu3", 0},
+    {"ximu3-ascii", "x-IMU3, ASCII", wire_make_ascii, run_decode, "xio-ximu3", 0},
+    {"text", "text lines, 7 columns", wire_make_text, run_decode, "text", 0},
+    {"firmata", "Firmata, 2 channels", wire_make_firmata, run_decode, "arduino-firmata", 0},
+    {"mti", "Xsens MTi", wire_make_session, run_decode, "xsens-mti", 0},
+    {"vn100", "VectorNav VN-100", wire_make_session, run_decode, "vectornav-vn100", 0},
+    {"mip", "MicroStrain MIP", wire_make_session, run_decode, "microstrain-mip", 0},
+    {"witmotion", "WitMotion", wire_make_session, run_decode, "witmotion", 0},
+    {"rvc", "BNO08x RVC", wire_make_session, run_decode, "bno08x-rvc", 0},
+    {"dualsense", "Sony DualSense", wire_make_session, run_decode, "sony-dualsense", 250},
+    {"dualshock4", "Sony DualShock 4", wire_make_session, run_decode, "sony-dualshock4",
+     250},
+    {"u3", "LabJack U3, 4 inputs", wire_make_session, run_decode, "labjack-u3", 0},
+    {"mcc", "MCC USB-1208FS-Plus, 8 inputs", wire_make_session, run_decode,
+     "mcc-usb1208fs-plus", 1000},
+    {"orientation", "calibration and orientation", samples_make, run_orientation, NULL, 0},
+    {"pipeline", "pipeline, 6 sensors at 100 Hz", samples_make, run_pipeline, NULL, 0},
+    {"journal", "journal: scan with CRC", journal_make, run_journal, NULL, 0},
 };
+
+/* ---- the cases that decode ---- */
+
+static struct driver_settings settings_of(const struct bench_case *bench)
+{
+    struct driver_settings settings = {.rate_hz =
+                                           bench->rate_hz > 0.0 ? bench->rate_hz : RATE_HZ};
+    if (strcmp(bench->driver, "text") == 0) {
+        settings.columns = "time_us,gyroscope_x_deg_s,gyroscope_y_deg_s,gyroscope_z_deg_s,"
+                           "accelerometer_x_g,accelerometer_y_g,accelerometer_z_g";
+    }
+    return settings;
+}
+
+static bool wire_make_session(struct work *work)
+{
+    struct model_line *line = calloc(1, sizeof *line);
+    const struct driver_settings settings = settings_of(work->bench);
+    bool is_good = line
+                   && model_line_open(line, work->bench->driver, &settings, 7, OPENING_MS,
+                                      work->wire.data, &work->wire.size);
+    for (unsigned i = 0; i < work->count && is_good; i++) {
+        struct device_reading reading;
+        reading_make(i, &reading);
+        work->wire.size +=
+            model_line_sample(line, &reading, work->wire.data + work->wire.size);
+    }
+    free(line);
+    return is_good;
+}
+
+static void decode(struct work *work, size_t chunk_size)
+{
+    struct device device;
+    const struct driver_settings settings = settings_of(work->bench);
+    if (device_init(&device, driver_find(work->bench->driver), &settings) != STATUS_OK) {
+        return;
+    }
+    for (size_t done = 0; done < work->wire.size;) {
+        size_t left = work->wire.size - done;
+        size_t size = left < chunk_size ? left : chunk_size;
+        device_feed(&device, work->wire.data + done, size, 0, sample_count, work);
+        done += size;
+    }
+}
 
 enum {
     CASE_COUNT = sizeof CASES / sizeof CASES[0]
@@ -280,10 +340,23 @@ static bool is_complete(const struct work *work)
     return work->done_count + RATE_HZ >= work->count;
 }
 
+static void result_print(const struct work *work, double best_s)
+{
+    printf("%-30s %8.0f ns per sample", work->bench->title,
+           best_s * 1e9 / (double)work->done_count);
+    if (work->wire.size > 0) {
+        printf(" %8.0f MB/s %6.1f bytes per sample",
+               (double)work->wire.size * 1e-6 / best_s,
+               (double)work->wire.size / (double)work->done_count);
+    }
+    printf("\n");
+}
+
 static bool case_run(const struct bench_case *bench, const struct options *options)
 {
-    struct work work = {.count = options->count};
-    work.wire.data = malloc((size_t)options->count * SAMPLE_SIZE_MAX + 4096);
+    struct work work = {.bench = bench, .count = options->count};
+    work.wire.data =
+        malloc((size_t)options->count * SAMPLE_SIZE_MAX + MODEL_LINE_OPENING_MAX);
     work.samples = malloc(options->count * sizeof *work.samples);
     bool is_good = work.wire.data && work.samples && bench->make(&work);
     double best_s = INFINITY;
@@ -294,13 +367,11 @@ static bool case_run(const struct bench_case *bench, const struct options *optio
         best_s = fmin(best_s, cpu_s() - before_s);
         is_good = is_complete(&work);
     }
-    if (!is_good) {
+    if (is_good) {
+        result_print(&work, best_s);
+    } else {
         printf("%-30s FAILED: %llu of %u samples came out\n", bench->title,
                (unsigned long long)work.done_count, work.count);
-    } else if (bench->is_throughput) {
-        printf("%-30s %8.0f MB/s\n", bench->title, (double)work.wire.size * 1e-6 / best_s);
-    } else {
-        printf("%-30s %8.0f ns per sample\n", bench->title, best_s * 1e9 / work.count);
     }
     free(work.samples);
     free(work.wire.data);
