@@ -45,9 +45,13 @@ struct format {
     /* What no reading can do, on the wire; NULL = nothing. */
     void (*patch)(uint8_t *burst, size_t size);
     uint8_t start[2]; /* those bytes */
-    /* Damaged frames of which one may give something wrong: 1 / (values of its checksum),
-     * with room for chance. 0 = none may. */
+    /* Share of the damaged frames that may give something wrong: 1 / (values of its
+     * checksum), with room for chance. 0 = none may. */
     double false_share;
+    /* Frames of which one may be lost, 0 = none: where the sum is one byte and nothing in
+     * the frame tells which one had to come next, an intact frame between two damaged ones
+     * cannot always be told from a chance one that overlaps it. */
+    unsigned frames_per_loss;
 };
 
 static void disguise_witmotion(struct device_reading *reading)
@@ -138,7 +142,8 @@ static const struct format FORMATS[] = {
      .streams = {{"inertial", true}, {"angle", false}},
      .disguise = disguise_witmotion,
      .start = {0x55, 0x51},
-     .false_share = 0.01},
+     .false_share = 0.01,
+     .frames_per_loss = 500000},
     {.driver = "bno08x-rvc",
      .settings = {.rate_hz = 100.0},
      .streams = {{"angles", false}},
@@ -363,17 +368,33 @@ static enum injury injury_choose(struct storm *storm)
     return storm->is_flips_only ? INJURY_FLIP : (enum injury)(random % INJURY_COUNT);
 }
 
+/* Bytes at the front that the device sent as the end of the frame before: a decoder may
+ * leave there what could begin the next. */
+static size_t lead_size(const struct storm *storm, size_t size)
+{
+    const bool *is_start = storm->is_burst_start + storm->clean_first;
+    for (size_t lead = 1; lead < size; lead++) {
+        if (is_start[lead]) {
+            return lead;
+        }
+    }
+    return 0;
+}
+
 /* @param damaged  Out. @param size  In and out. @return What may become of its samples. */
 static enum fate frame_damage(struct storm *storm, const uint8_t *frame, uint8_t *damaged,
                               size_t *size)
 {
-    const size_t whole_size = *size;
+    const size_t lead = lead_size(storm, *size);
+    const size_t whole_size = *size - lead;
+    size_t left_size;
     enum injury injury;
     do {
-        memcpy(damaged, frame, whole_size);
+        memcpy(damaged, frame, *size);
         injury = injury_choose(storm);
-        *size = injure(storm, injury, damaged, whole_size);
-    } while (is_neighbours(frame, whole_size, damaged, *size));
+        left_size = injure(storm, injury, damaged + lead, whole_size);
+    } while (is_neighbours(frame + lead, whole_size, damaged + lead, left_size));
+    *size = lead + left_size;
     storm->damaged_count++;
     return injury == INJURY_FLIP ? FATE_NEVER : FATE_MAY;
 }
@@ -553,7 +574,9 @@ static struct storm *storm_run(const struct format *format, bool is_flips_only)
 
 static void storm_check(struct storm *storm)
 {
-    ck_assert_uint_eq(storm->lost_count, 0);
+    unsigned frames_per_loss = storm->format->frames_per_loss;
+    unsigned loss_max = frames_per_loss > 0 ? storm->frames_wanted / frames_per_loss : 0;
+    ck_assert_uint_le(storm->lost_count, loss_max);
     ck_assert_uint_eq(storm->leaked_count, 0);
     ck_assert_uint_gt(storm->damaged_count, storm->frames_wanted / 200);
     ck_assert_uint_gt(storm->sample_count, storm->frames_wanted / 8);
