@@ -25,14 +25,21 @@ uint8_t framing_sum8(const uint8_t *bytes, size_t size)
 
 uint16_t framing_crc16(const uint8_t *bytes, size_t size)
 {
-    /* Eight steps of the shift register at once, by shifts instead of a table. */
+    /* Sixteen steps of the shift register at once, by shifts instead of a table: what
+     * leaves the register at its top, and what that brings out in turn, is the sum of the
+     * word shifted down by 4, 8, 11 and 12; each of these bits goes in again at the places
+     * 0, 5 and 12 of the polynomial. */
     unsigned crc = 0;
-    for (size_t index = 0; index < size; index++) {
-        crc = (crc >> 8 | crc << 8) & 0xFFFF;
-        crc ^= bytes[index];
-        crc ^= (crc & 0xFF) >> 4;
-        crc ^= (crc << 12) & 0xFFFF;
-        crc ^= (crc & 0xFF) << 5;
+    size_t index = 0;
+    for (; index + 2 <= size; index += 2) {
+        unsigned word = crc ^ framing_u16_be(bytes + index);
+        word ^= word >> 4 ^ word >> 8 ^ word >> 11 ^ word >> 12;
+        crc = (word ^ word << 5 ^ word << 12) & 0xFFFF;
+    }
+    if (index < size) {
+        unsigned byte = crc >> 8 ^ bytes[index];
+        byte ^= byte >> 4;
+        crc = (crc << 8 ^ byte ^ byte << 5 ^ byte << 12) & 0xFFFF;
     }
     return (uint16_t)crc;
 }

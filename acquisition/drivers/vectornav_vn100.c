@@ -362,7 +362,7 @@ static enum frame_verdict groups_read(const uint8_t *bytes, size_t size,
 
 static bool is_mask_known(unsigned group, unsigned mask)
 {
-    for (unsigned bit = 0; bit < FIELD_BITS; bit++) {
+    for (unsigned bit = 0; bit < FIELD_BITS && mask >> bit; bit++) {
         if ((mask >> bit & 1) && FIELDS[group][bit].size == 0) {
             return false;
         }
@@ -418,8 +418,9 @@ static size_t payload_size(const struct header *header)
 {
     size_t size = 0;
     for (unsigned group = 0; group < GROUP_COUNT; group++) {
-        for (unsigned bit = 0; bit < FIELD_BITS; bit++) {
-            size += (header->masks[group] >> bit & 1) ? FIELDS[group][bit].size : 0u;
+        unsigned mask = header->masks[group];
+        for (unsigned bit = 0; mask >> bit; bit++) {
+            size += (mask >> bit & 1) ? FIELDS[group][bit].size : 0u;
         }
     }
     return size;
@@ -452,13 +453,15 @@ static void parts_find(const uint8_t *frame, const struct header *header,
 {
     const uint8_t *next = frame + header->size;
     for (unsigned group = 0; group < GROUP_COUNT; group++) {
-        for (unsigned bit = 0; bit < FIELD_BITS; bit++) {
-            if (!(header->masks[group] >> bit & 1)) {
+        unsigned mask = header->masks[group];
+        for (unsigned bit = 0; mask >> bit; bit++) {
+            if (!(mask >> bit & 1)) {
                 continue;
             }
             const struct field *field = &FIELDS[group][bit];
             const uint8_t *part = next;
-            for (unsigned index = 0; index < FIELD_PARTS_MAX; index++) {
+            for (unsigned index = 0;
+                 index < FIELD_PARTS_MAX && field->parts[index] != PART_NONE; index++) {
                 parts[field->parts[index]] = part;
                 part += PART_SIZES[field->parts[index]];
             }

@@ -385,17 +385,22 @@ static bool is_real(const struct item *item)
     return item->kind != ITEM_PLAIN;
 }
 
-/* The item with this identifier, or NULL. */
+/* The item with this identifier, or NULL. They stand in rising order and differ in more
+ * than the lowest digit, which says the form of real numbers: only the last one that is not
+ * above can be it. */
 static const struct item *item_find(uint16_t id)
 {
-    for (size_t index = 0; index < sizeof ITEMS / sizeof ITEMS[0]; index++) {
-        const struct item *item = &ITEMS[index];
-        uint16_t mask = is_real(item) ? 0xFFF0 : 0xFFFF;
-        if ((id & mask) == item->id) {
-            return item;
-        }
+    size_t first = 0;
+    size_t end = sizeof ITEMS / sizeof ITEMS[0];
+    while (end - first > 1) {
+        size_t middle = (first + end) / 2;
+        bool is_above = ITEMS[middle].id > id;
+        first = is_above ? first : middle;
+        end = is_above ? middle : end;
     }
-    return NULL;
+    const struct item *item = &ITEMS[first];
+    uint16_t mask = is_real(item) ? 0xFFF0 : 0xFFFF;
+    return (id & mask) == item->id ? item : NULL;
 }
 
 static size_t item_size(const struct item *item, uint16_t id)
