@@ -395,7 +395,7 @@ END_TEST
 /* ---- resynchronisation ---- */
 
 enum {
-    LONG_REPORTS = 200000,
+    LONG_REPORTS = 40000,
     LONG_SIZE = LONG_REPORTS * 24
 };
 
@@ -448,7 +448,7 @@ START_TEST(every_intact_report_is_found)
     ck_assert(bytes && intact);
     unsigned damaged_count = 0;
     size_t size = long_stream_make(bytes, intact, &damaged_count);
-    ck_assert_uint_gt(damaged_count, 1500);
+    ck_assert_uint_gt(damaged_count, LONG_REPORTS / 200);
     struct collected collected;
     collected_init(&collected, DRIVER, NULL);
     collected_feed(&collected, bytes, size, 4096);
@@ -479,8 +479,8 @@ START_TEST(every_intact_report_is_found)
     ck_assert_uint_ge(next + 2, LONG_REPORTS);
     ck_assert_uint_eq(missing, 0);
     /* A flipped bit is always seen; of reports cut and filled with junk, one in 256 has the
-     * right sum by chance. */
-    ck_assert_uint_le(extra, damaged_count / 256);
+     * right sum by chance: four times that leaves room for it. */
+    ck_assert_uint_le(extra, damaged_count / 64);
     free(bytes);
     free(intact);
     collected_free(&collected);

@@ -1045,7 +1045,7 @@ static void intact_count(void *user, const struct sample *sample)
 
 START_TEST(every_intact_packet_is_found)
 {
-    const unsigned packet_count = 200000;
+    const unsigned packet_count = 40000;
     static struct intact intact;
     const struct driver_settings settings = {0};
     memset(&intact, 0, sizeof intact);

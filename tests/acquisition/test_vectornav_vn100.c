@@ -606,7 +606,7 @@ static void model_prepare(struct device_model *model, struct device_reading *rea
 }
 
 enum {
-    MANY_COUNT = 200000
+    MANY_COUNT = 40000
 };
 
 enum injury {

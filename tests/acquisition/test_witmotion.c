@@ -404,7 +404,7 @@ END_TEST
 /* ---- resynchronisation ---- */
 
 enum {
-    LONG_CYCLES = 66667, /* of three frames: 200,000 */
+    LONG_CYCLES = 13000, /* of three frames */
     LONG_SIZE = LONG_CYCLES * 3 * (FRAME_SIZE + 8)
 };
 
@@ -510,7 +510,7 @@ START_TEST(every_intact_frame_is_found)
 {
     struct long_stream stream;
     long_stream_make(&stream);
-    ck_assert_uint_gt(stream.damaged_count, 1500);
+    ck_assert_uint_gt(stream.damaged_count, LONG_CYCLES * 3 / 200);
     struct collected collected;
     collected_init(&collected, DRIVER, NULL);
     collected_feed(&collected, stream.bytes, stream.size, 4096);
@@ -535,8 +535,8 @@ START_TEST(every_intact_frame_is_found)
     ck_assert_uint_ge(next + 1, stream.count);
     ck_assert_uint_eq(missing, 0);
     /* A flipped bit is always seen; of frames cut and filled with junk, one in 256 has the
-     * right sum by chance. */
-    ck_assert_uint_le(extra, stream.damaged_count / 256);
+     * right sum by chance: four times that leaves room for it. */
+    ck_assert_uint_le(extra, stream.damaged_count / 64);
     free(stream.bytes);
     free(stream.expected);
     collected_free(&collected);

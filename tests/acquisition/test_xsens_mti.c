@@ -911,7 +911,7 @@ static void model_init(struct device_model *model, double rate_hz, uint32_t seri
 }
 
 enum {
-    STORM_COUNT = 200000,
+    STORM_COUNT = 40000,
     PENDING_MAX = 16
 };
 
