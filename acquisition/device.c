@@ -24,14 +24,29 @@ static const double FAR_STEP_S = 10.0;
  * they could contradict. The clock still follows only what is confirmed. */
 static const uint32_t EARLY_COUNT = 8;
 
+/* Later on no clock is believed (127 years): sums of two such times still fit. */
+static const int64_t TIME_MAX_NS = 4000000000000000000;
+
 static double period_ticks(const struct device *device)
 {
     return 1.0 / (device->rate_hz * device->tick_s);
 }
 
-static int64_t ticks_to_ns(const struct device *device, uint64_t ticks)
+static int64_t seconds_to_ns(double time_s)
 {
-    return llround((double)ticks * device->tick_s * (double)NS_PER_S);
+    return llround(fmin(time_s * (double)NS_PER_S, (double)TIME_MAX_NS));
+}
+
+/* Both within TIME_MAX_NS, the result too. */
+static int64_t time_add(int64_t time_ns, int64_t step_ns)
+{
+    int64_t sum_ns = time_ns + step_ns;
+    return sum_ns < TIME_MAX_NS ? sum_ns : TIME_MAX_NS;
+}
+
+static int64_t period_ns(const struct device *device)
+{
+    return seconds_to_ns(1.0 / device->rate_hz);
 }
 
 static void gap_note(struct device *device, struct sample *sample, uint64_t lost)
@@ -145,7 +160,7 @@ static void restart_note(struct device *device, struct sample *sample)
         device->counters.restart_count++;
         device->counters.gap_count++;
         device->first_ticks = sample->device_ticks;
-        device->base_ns = device->newest_ns + llround((double)NS_PER_S / device->rate_hz);
+        device->base_ns = time_add(device->newest_ns, period_ns(device));
         device->window_count = 0;
     }
 }
@@ -166,12 +181,12 @@ static void newest_update(struct device *device, const struct device_clock *cloc
     bool has_clock =
         device->tick_s > 0.0 && (sample->device_ticks != 0 || clock->last_ticks != 0);
     if (has_clock) {
-        int64_t newest_ns =
-            device->base_ns
-            + ticks_to_ns(device, sample->device_ticks - device->first_ticks);
+        double run_s =
+            (double)(sample->device_ticks - device->first_ticks) * device->tick_s;
+        int64_t newest_ns = time_add(device->base_ns, seconds_to_ns(run_s));
         device->newest_ns = newest_ns > device->newest_ns ? newest_ns : device->newest_ns;
     } else if (clock->is_seen) {
-        device->newest_ns += llround((double)NS_PER_S / device->rate_hz);
+        device->newest_ns = time_add(device->newest_ns, period_ns(device));
     }
 }
 
@@ -242,7 +257,7 @@ static void sample_count(struct device *device, struct device_clock *clock,
 static void clock_begin(struct device *device)
 {
     if (device->clocks[0].is_seen) {
-        device->base_ns = device->newest_ns + llround((double)NS_PER_S / device->rate_hz);
+        device->base_ns = time_add(device->newest_ns, period_ns(device));
     }
     for (unsigned i = 0; i < STREAM_MAX; i++) {
         device->clocks[i].is_seen = false;

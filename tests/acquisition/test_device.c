@@ -171,6 +171,27 @@ START_TEST(test_unknown_rate_is_found_from_the_clock)
 
 END_TEST
 
+START_TEST(test_absurd_times_end_at_the_limit)
+{
+    struct driver centuries = tiny_driver;
+    centuries.tick_s = 1.0;
+    struct wire *wire = calloc(1, sizeof *wire);
+    struct device *device = device_make(&centuries, TINY_RATE_HZ);
+    for (int run = 0; run < 4; run++) {
+        wire_put(wire, 0, 0);
+        wire_put(wire, UINT32_MAX, 0);
+    }
+    feed(device, wire, 64, NULL);
+    ck_assert_uint_eq(device->counters.sample_count, 8);
+    ck_assert_uint_eq(device->counters.restart_count, 3);
+    /* 127 years; one run alone has 136. */
+    ck_assert_int_eq(device->newest_ns, 4000000000000000000);
+    free(device);
+    free(wire);
+}
+
+END_TEST
+
 START_TEST(test_restart_of_the_clock)
 {
     struct wire *wire = calloc(1, sizeof *wire);
@@ -445,6 +466,7 @@ int main(void)
     tcase_add_test(tests, test_loss_in_a_long_gap_follows_the_true_rate);
     tcase_add_test(tests, test_unknown_rate_is_found_from_the_clock);
     tcase_add_test(tests, test_restart_of_the_clock);
+    tcase_add_test(tests, test_absurd_times_end_at_the_limit);
     tcase_add_test(tests, test_damaged_ticks_cost_only_their_sample);
     tcase_add_test(tests, test_true_restart_without_checksum_costs_one_sample);
     tcase_add_test(tests, test_first_samples_are_passed_on_whatever_their_ticks);
