@@ -1,5 +1,7 @@
-/* What all driver fuzz targets do: feed the bytes whole and in pieces, and demand the same
- * samples, every byte taken, and samples that fit the stream table. */
+/* What all driver fuzz targets do: feed the bytes whole and in pieces with the dialogue
+ * between them, unplugged once where the input says so; demand the same samples, every byte
+ * taken, samples that fit the stream table, commands that fit and end, and of formats with
+ * a checksum no sample from a frame with a flipped bit. */
 #ifndef LIMBER_TESTS_FUZZ_FUZZ_DRIVER_H
 #define LIMBER_TESTS_FUZZ_FUZZ_DRIVER_H
 
