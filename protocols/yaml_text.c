@@ -13,6 +13,7 @@
 
 enum {
     PATH_SIZE = 512,
+    SMALL_SIZE = 16384,
     MESSAGE_SIZE = 480,
     WORD_SIZE = 48,    /* longest word that is compared for "did you mean" */
     SEGMENT_SIZE = 64, /* longest part of a key path */
@@ -530,12 +531,20 @@ void yaml_text_destroy(struct yaml_text *yaml)
 
 static enum status file_read_all(FILE *file, const char *path, char **text, size_t *size)
 {
-    char *buffer = malloc(YAML_TEXT_SIZE_MAX + 2);
-    if (!buffer) {
-        return STATUS_NO_MEMORY;
-    }
-    size_t count = fread(buffer, 1, YAML_TEXT_SIZE_MAX + 1, file);
+    /* Nearly all files are small. */
+    static const size_t rooms[] = {SMALL_SIZE, YAML_TEXT_SIZE_MAX + 1};
+    char *buffer = NULL;
+    size_t count = 0;
     enum status status = STATUS_OK;
+    for (size_t index = 0; index < 2 && (index == 0 || count == SMALL_SIZE); index++) {
+        char *larger = realloc(buffer, rooms[index] + 1);
+        if (!larger) {
+            free(buffer);
+            return STATUS_NO_MEMORY;
+        }
+        buffer = larger;
+        count += fread(buffer + count, 1, rooms[index] - count, file);
+    }
     if (ferror(file)) {
         log_error("%s: cannot be read: %s; is it a folder?", path, strerror(errno));
         status = STATUS_IO;
