@@ -98,7 +98,8 @@ int framing_unstuff(const struct framing_stuffing *stuffing, const uint8_t *byte
 
 /* Read a decimal number ("-12.5", ".5", "1e-3") at the front of text; a point is always the
  * decimal sign, whatever the locale.
- * @param value  Out: within 2 ulp of double for up to 19 digits; untouched on failure.
+ * @param value  Out: within 2 ulp of double for up to 19 digits and a power of ten within
+ * 22, within 15 ulp beyond; untouched on failure.
  * @return Characters read, 0 if no finite number stands there. */
 size_t framing_number(const char *text, size_t size, double *value);
 
