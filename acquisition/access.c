@@ -57,6 +57,9 @@ static bool group_lists(const struct group *group, const struct passwd *person)
 void access_look(const char *node, struct access_facts *facts)
 {
     memset(facts, 0, sizeof *facts);
+    facts->is_usb = strncmp(node, "/dev/bus/usb/", 13) == 0
+                    || strncmp(node, "/dev/ttyACM", 11) == 0
+                    || strncmp(node, "/dev/ttyUSB", 11) == 0;
     facts->is_rules_file_installed = rules_are_installed();
     struct stat found;
     if (stat(node, &found) != 0) {
@@ -87,7 +90,12 @@ static bool group_is_usable(const struct access_facts *facts)
 
 void access_advise(const struct access_facts *facts, char text[ACCESS_TEXT_SIZE])
 {
-    if (!group_is_usable(facts)) {
+    if (!group_is_usable(facts) && !facts->is_usb) {
+        snprintf(text, ACCESS_TEXT_SIZE,
+                 "it belongs to somebody else (group '%s'): its owner or the administrator "
+                 "can allow it",
+                 facts->group[0] ? facts->group : "unknown");
+    } else if (!group_is_usable(facts)) {
         snprintf(text, ACCESS_TEXT_SIZE, "%s",
                  facts->is_rules_file_installed
                      ? "the udev rules of Limber do not name this device or came after it: "

@@ -14,6 +14,7 @@ enum {
 
 /* What is known about a node and its person. */
 struct access_facts {
+    bool is_usb;                   /* a node that the rules can name */
     bool is_rules_file_installed;  /* 70-limber.rules, where udev looks for it */
     bool is_group_allowed;         /* the node may be read and written by its group */
     char group[ACCESS_GROUP_SIZE]; /* of the node; its number when it has no name */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -90,6 +91,8 @@ static void output_wait(struct sp_port *port)
     for (int i = 0; i < DRAIN_STEPS_MAX && sp_output_waiting(port) > 0; i++) {
         poll(NULL, 0, DRAIN_STEP_MS);
     }
+    /* What is left would hold up the close: the kernel waits for it up to 30 s. */
+    sp_flush(port, SP_BUF_OUTPUT);
 }
 
 static void serial_close(struct transport *transport)
@@ -234,6 +237,12 @@ static bool port_configure(struct sp_port *port, unsigned baud)
            && sp_set_dtr(port, SP_DTR_ON) == SP_OK;
 }
 
+/* Two readers of one port would each get a part of the bytes, and neither would know. */
+static bool line_lock(int descriptor)
+{
+    return flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+}
+
 /* @return SP_OK with the port open and set; SP_ERR_ARG: libserialport does not know it. */
 static enum status port_open(const char *path, const char *resolved, unsigned baud,
                              struct sp_port **out)
@@ -248,6 +257,13 @@ static enum status port_open(const char *path, const char *resolved, unsigned ba
     }
     if (sp_open(port, SP_MODE_READ_WRITE) != SP_OK) {
         int error = sp_last_error_code();
+        sp_free_port(port);
+        return open_refused(path, error);
+    }
+    int descriptor = -1;
+    if (sp_get_port_handle(port, &descriptor) != SP_OK || !line_lock(descriptor)) {
+        int error = descriptor < 0 ? EIO : errno;
+        sp_close(port);
         sp_free_port(port);
         return open_refused(path, error);
     }
@@ -284,7 +300,7 @@ static enum status terminal_open(const char *path, int *out)
     if (descriptor < 0) {
         return open_refused(path, errno);
     }
-    if (!terminal_configure(descriptor)) {
+    if (!line_lock(descriptor) || !terminal_configure(descriptor)) {
         enum status status = open_refused(path, errno);
         close(descriptor);
         return status;

@@ -31,6 +31,7 @@ enum {
 
 /* Failed transfers are sent out again after this, so that an endless error costs nothing.
  */
+static const int64_t FAILURE_MEMORY_NS = 1000000000;
 static const int64_t RETRY_NS = 5 * 1000 * 1000;
 /* A hub needs up to 255 ms to tell that a device was pulled out of it (its status endpoint
  * is polled that slowly); until then all transfers fail. Fewer rounds than that would take,
@@ -124,6 +125,8 @@ struct usb_transport {
     bool has_failed;
     bool has_halted;
     unsigned failed_rounds;
+    int64_t failed_ns; /* of the last failure */
+    uint64_t overflow_count;
     unsigned halted_rounds;
     int64_t retry_ns;       /* transfers that failed wait until then */
     uint64_t done_count;    /* transfers that ended, of any kind */
@@ -173,6 +176,8 @@ static void packet_put(struct usb_transport *usb, uint8_t endpoint,
                  transport_packet_encode(endpoint, status, data, size, record));
     } else if (status == TRANSPORT_PACKET_OK) {
         ring_put(usb, data, size);
+    } else if (status == TRANSPORT_PACKET_OVERFLOW && usb->overflow_count++ == 0) {
+        log_warning("%s: the device sent more than it may: bytes are lost", usb->base.name);
     }
 }
 
@@ -199,7 +204,9 @@ static void in_submit(struct in_transfer *slot)
     struct in_endpoint *endpoint = slot->endpoint;
     struct usb_transport *usb = endpoint->usb;
     if (!ring_reserve(usb, record_room(endpoint))) {
-        usb->crowded_count++;
+        if (usb->crowded_count++ == 0) {
+            log_warning("%s: read too slowly: the device has to wait", usb->base.name);
+        }
         return;
     }
     int error = libusb_submit_transfer(slot->transfer);
@@ -287,12 +294,16 @@ static void halts_clear(struct usb_transport *usb)
         if (!endpoint->is_halted || endpoint->flying_count > 0) {
             continue;
         }
+        /* The one call here that waits, up to seconds for a device that hangs: one that
+         * cannot be cleared is given up rather than asked again. */
         int error = libusb_clear_halt(usb->handle, endpoint->address);
         if (error) {
-            failure_note(usb, error);
-        } else {
-            endpoint->is_halted = false;
+            log_warning("%s: a halt cannot be cleared: %s; taken for unplugged",
+                        usb->base.name, libusb_strerror(error));
+            usb->is_gone = true;
+            return;
         }
+        endpoint->is_halted = false;
     }
 }
 
@@ -460,6 +471,12 @@ static void health_judge(struct usb_transport *usb)
         usb->failed_rounds = 0;
         usb->halted_rounds = 0;
     } else {
+        /* Single errors of a device that has nothing to say add up to nothing. */
+        int64_t now_ns = usb->has_failed ? clock_host_ns() : usb->failed_ns;
+        if (now_ns - usb->failed_ns > FAILURE_MEMORY_NS) {
+            usb->failed_rounds = 0;
+        }
+        usb->failed_ns = now_ns;
         usb->failed_rounds += usb->has_failed;
         usb->halted_rounds += usb->has_halted;
     }

@@ -96,7 +96,7 @@ static bool entry_read(const char *device, const struct usb_address *wanted,
     }
     entry->bus = (unsigned)bus;
     entry->number = (unsigned)number;
-    snprintf(info->path, sizeof info->path, "%s", device);
+    snprintf(info->path, sizeof info->path, "%.*s", (int)sizeof info->path - 1, device);
     attribute_read(device, "serial", info->serial_number, sizeof info->serial_number);
     if (wanted && wanted->serial_number[0]) {
         return strcmp(wanted->serial_number, info->serial_number) == 0;

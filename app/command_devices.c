@@ -290,7 +290,7 @@ static enum status all_probe(const struct device_list *list,
 /* A terminal that no list has, such as that of an emulator: nothing is known of it. */
 static bool entry_make(const char *path, struct device_entry *entry)
 {
-    if (strncmp(path, "usb:", 4) == 0 || access(path, R_OK | W_OK) != 0) {
+    if (strncmp(path, "usb:", 4) == 0 || access(path, F_OK) != 0) {
         return false;
     }
     memset(entry, 0, sizeof *entry);

@@ -18,6 +18,41 @@ enum {
     USB_MAX = 64
 };
 
+/* Bytes of the sequence that a first byte of UTF-8 announces, 0 = it is none (RFC 3629). */
+static size_t sequence_size(unsigned char first)
+{
+    if (first < 0x80) {
+        return 1;
+    }
+    if (first >= 0xC2 && first < 0xE0) {
+        return 2;
+    }
+    if (first >= 0xE0 && first < 0xF0) {
+        return 3;
+    }
+    return first >= 0xF0 && first < 0xF5 ? 4 : 0;
+}
+
+/* A device may call itself anything: what is no text, or was cut in the middle of a letter,
+ * becomes '?', since JSON takes text only and a terminal obeys control characters. */
+static void text_clean(char *out, size_t capacity, const char *text)
+{
+    size_t used = 0;
+    for (size_t i = 0; text[i] != '\0' && used + 4 < capacity;) {
+        size_t size = sequence_size((unsigned char)text[i]);
+        bool is_good = size > 0 && (unsigned char)text[i] >= ' ' && text[i] != 0x7F;
+        for (size_t k = 1; is_good && k < size; k++) {
+            is_good = ((unsigned char)text[i + k] & 0xC0) == 0x80;
+        }
+        size = is_good ? size : 1;
+        for (size_t k = 0; k < size; k++) {
+            out[used++] = is_good ? text[i + k] : '?';
+        }
+        i += size;
+    }
+    out[used] = '\0';
+}
+
 static const char *name_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -190,9 +225,9 @@ static void serial_add(struct device_list *list, const struct serial_port_info *
     *entry = (struct device_entry){
         .vendor_id = info->vendor_id, .product_id = info->product_id, .is_serial = true};
     snprintf(entry->name, sizeof entry->name, "%s", info->name);
-    snprintf(entry->maker, sizeof entry->maker, "%s", info->maker);
-    snprintf(entry->product, sizeof entry->product, "%s", info->description);
-    snprintf(entry->serial_number, sizeof entry->serial_number, "%s", info->serial_number);
+    text_clean(entry->maker, sizeof entry->maker, info->maker);
+    text_clean(entry->product, sizeof entry->product, info->description);
+    text_clean(entry->serial_number, sizeof entry->serial_number, info->serial_number);
     by_id_find(entry);
     snprintf(entry->port, sizeof entry->port, "%s",
              entry->by_id[0] ? entry->by_id : entry->name);
@@ -231,9 +266,9 @@ static void usb_add(struct device_list *list, const struct usb_device_info *info
         (struct device_entry){.vendor_id = info->vendor_id, .product_id = info->product_id};
     snprintf(entry->port, sizeof entry->port, "usb:%s", info->address);
     snprintf(entry->name, sizeof entry->name, "usb:%.120s", info->address);
-    snprintf(entry->maker, sizeof entry->maker, "%s", info->maker);
-    snprintf(entry->product, sizeof entry->product, "%s", info->product);
-    snprintf(entry->serial_number, sizeof entry->serial_number, "%s", info->serial_number);
+    text_clean(entry->maker, sizeof entry->maker, info->maker);
+    text_clean(entry->product, sizeof entry->product, info->product);
+    text_clean(entry->serial_number, sizeof entry->serial_number, info->serial_number);
     char node[64];
     if (usb_node(info->path, node)) {
         access_check(entry, node);

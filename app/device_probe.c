@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -351,15 +352,27 @@ static void hold_begin(struct port_hold *hold, const struct device_entry *entry)
         return;
     }
     hold->descriptor = open(entry->name, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    if (hold->descriptor >= 0 && tcgetattr(hold->descriptor, &hold->found) != 0) {
+    if (hold->descriptor < 0) {
+        return;
+    }
+    /* A port that another program reads is none of ours; what is typed to us is not sent
+     * back while the port is held. */
+    if (flock(hold->descriptor, LOCK_EX | LOCK_NB) != 0
+        || tcgetattr(hold->descriptor, &hold->found) != 0) {
         close(hold->descriptor);
         hold->descriptor = -1;
+        return;
     }
+    struct termios quiet = hold->found;
+    quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+    tcsetattr(hold->descriptor, TCSANOW, &quiet);
+    flock(hold->descriptor, LOCK_UN);
 }
 
 static void hold_end(const struct port_hold *hold)
 {
     if (hold->descriptor >= 0) {
+        tcflush(hold->descriptor, TCIFLUSH);
         tcsetattr(hold->descriptor, TCSANOW, &hold->found);
         close(hold->descriptor);
     }

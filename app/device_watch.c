@@ -20,6 +20,7 @@ enum {
 
 /* Without a sample for so long a sensor is silent: as the runner counts it. */
 static const int64_t SILENT_NS = NS_PER_S / 2;
+static const double LAST_PERIOD_MIN_S = 0.1; /* a rest that is worth a report */
 
 enum watch_state {
     WATCH_WAITING, /* open, nothing came yet */
@@ -51,6 +52,7 @@ struct watch {
     unsigned count;
     uv_signal_t signals[SIGNAL_COUNT];
     int64_t period_start_ns;
+    int64_t period_taken_ns; /* when the last report was made */
     int64_t now_ns;
 };
 
@@ -236,10 +238,12 @@ static void silence_check(struct watched *sensor)
     }
 }
 
+/* Periods begin on whole seconds, whenever the tick came that ended the one before. */
 static void period_report(struct watch *watch)
 {
-    double period_s = seconds_of(watch->now_ns - watch->period_start_ns);
-    watch->period_start_ns = watch->now_ns;
+    double period_s = seconds_of(watch->now_ns - watch->period_taken_ns);
+    watch->period_taken_ns = watch->now_ns;
+    watch->period_start_ns = watch->now_ns - watch->now_ns % NS_PER_S;
     for (unsigned i = 0; i < watch->count; i++) {
         struct monitor_report report;
         monitor_take(&watch->sensors[i].monitor, period_s, &report);
@@ -366,6 +370,20 @@ static enum status watch_start(struct watch *watch)
     return status;
 }
 
+/* A script must be able to tell that a sensor never came. */
+static enum status presence_judge(const struct watch *watch)
+{
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < watch->count; i++) {
+        if (watch->sensors[i].newest_ns < 0) {
+            log_error("%s: gave no sample while it was watched",
+                      watch->sensors[i].entry->port);
+            status = STATUS_DEVICE;
+        }
+    }
+    return status;
+}
+
 static enum status watch_run(struct watch *watch)
 {
     static const int NUMBERS[SIGNAL_COUNT] = {SIGINT, SIGTERM, SIGHUP};
@@ -375,6 +393,12 @@ static enum status watch_run(struct watch *watch)
         uv_signal_start(&watch->signals[i], on_signal, NUMBERS[i]);
     }
     enum status status = capture_run(watch->capture);
+    if (!status && seconds_of(watch->now_ns - watch->period_taken_ns) > LAST_PERIOD_MIN_S) {
+        period_report(watch);
+    }
+    if (!status) {
+        status = presence_judge(watch);
+    }
     for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
         uv_close((uv_handle_t *)&watch->signals[i], NULL);
     }

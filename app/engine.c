@@ -250,6 +250,7 @@ static void sample_handle(void *user, const struct sample *sample)
 static void link_handle(struct engine *engine, bool is_open)
 {
     device_interrupt(&engine->devices[engine->sensor]);
+    engine->is_pressed[engine->sensor] = false;
     if (!is_open) {
         pipeline_interrupt(engine->pipeline, engine->sensor);
     }

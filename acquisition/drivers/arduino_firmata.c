@@ -639,8 +639,9 @@ static const char *firmata_notice_get(const struct driver_context *context, unsi
 }
 
 /* Arduino's own boards, of both companies, then the converters of clones. */
-static const struct usb_id USB_IDS[] = {{0x2341, 0, false},
-                                        {0x2A03, 0, false},
+/* Any sketch may be on an Arduino: only an answer proves Firmata. */
+static const struct usb_id USB_IDS[] = {{0x2341, 0, true},
+                                        {0x2A03, 0, true},
                                         {0x1A86, 0x7523, true},
                                         {0x0403, 0x6001, true},
                                         {0x10C4, 0xEA60, true}};

@@ -77,6 +77,29 @@ START_TEST(test_terminal_is_raw_both_ways)
 
 END_TEST
 
+/* Two readers of one line would each get a part of its bytes. */
+START_TEST(test_second_opening_is_refused)
+{
+    struct rig rig;
+    rig_open(&rig);
+    struct transport *first;
+    struct transport *second = NULL;
+    uint8_t got[16];
+    size_t size = 0;
+    ck_assert_int_eq(transport_serial_open(rig.name, 115200, &first), STATUS_OK);
+    ck_assert_int_eq(transport_serial_open(rig.name, 9600, &second), STATUS_DEVICE);
+    ck_assert_ptr_null(second);
+    ck_assert_int_eq(write(rig.master, "whole", 5), 5);
+    ck_assert_int_eq(read_soon(first, got, sizeof got, &size), STATUS_OK);
+    ck_assert_uint_eq(size, 5);
+    transport_close(first);
+    ck_assert_int_eq(transport_serial_open(rig.name, 9600, &second), STATUS_OK);
+    transport_close(second);
+    close(rig.master);
+}
+
+END_TEST
+
 START_TEST(test_unplug_is_gone_not_silence)
 {
     struct rig rig;
@@ -203,6 +226,7 @@ int main(void)
     Suite *suite = suite_create("transport");
     TCase *tests = tcase_create("transport");
     tcase_add_test(tests, test_terminal_is_raw_both_ways);
+    tcase_add_test(tests, test_second_opening_is_refused);
     tcase_add_test(tests, test_unplug_is_gone_not_silence);
     tcase_add_test(tests, test_links_are_followed);
     tcase_add_test(tests, test_bad_ports_are_refused);
