@@ -21,6 +21,8 @@ enum {
 
 /* Larger numbers are no measurement. */
 static const double VALUE_LIMIT = 1e12;
+/* A counter wraps only from so near below its end to so near above 0: a minute. */
+static const double WRAP_SPAN_US = 60e6;
 static const float GYROSCOPE_LIMIT_DEG_S = 5000.0F;
 static const float ACCELEROMETER_LIMIT_G = 200.0F;
 
@@ -595,14 +597,25 @@ static bool scan_parse(const struct text *text, const char *line, size_t size,
            && scan_is_believable(layout, scan);
 }
 
-/* Device ticks (us), counting on where a 32-bit counter of the board wraps. */
+/* Device ticks (us), counting on where a 32-bit counter of the board wraps. A step back
+ * from elsewhere is damage or a restart: whose it is, the caller tells by the lines that
+ * follow.
+ */
 static uint64_t ticks_unwrap(struct text *text, double time)
 {
     const double wrap = 4294967296.0;
-    if (time + wrap / 2 < text->last_time) {
+    const double span = fmin(WRAP_SPAN_US / text->layout.tick_scale, wrap / 4.0);
+    bool was_late = text->last_time >= wrap - span;
+    bool is_late = time >= wrap - span && time < wrap;
+    if (was_late && time <= span) {
         text->wrap_offset += wrap;
+    } else if (is_late && text->last_time <= span && text->wrap_offset > 0.0) {
+        /* The wrap was a damaged field. */
+        text->wrap_offset -= wrap;
     }
-    text->last_time = time;
+    if (time < wrap) {
+        text->last_time = time;
+    }
     return (uint64_t)llround((time + text->wrap_offset) * text->layout.tick_scale);
 }
 

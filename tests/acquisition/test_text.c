@@ -563,6 +563,70 @@ START_TEST(counter_of_the_board_wraps)
 
 END_TEST
 
+/* Lines of a board at 100 Hz with its time in us. @return Size. */
+static size_t timed_lines_make(char *text, size_t capacity, uint64_t first_us,
+                               unsigned count)
+{
+    size_t size = 0;
+    for (unsigned line = 0; line < count; line++) {
+        size += (size_t)snprintf(text + size, capacity - size, "%llu,1\n",
+                                 (unsigned long long)(first_us + line * 10000u));
+    }
+    return size;
+}
+
+/* The rest of a line and the next one together are one time that is far too large. */
+START_TEST(cut_line_leaves_the_clock_alone)
+{
+    static char text[6000 * 16];
+    size_t size = timed_lines_make(text, sizeof text, 0, 6000);
+    char *cut = strstr(text, "\n30000000,") + 1;
+    const size_t kept = 3;
+    const char *next = strchr(cut, '\n') + 1;
+    memmove(cut + kept, next, size - (size_t)(next - text) + 1);
+    struct collected collected;
+    init(&collected, "time_us,analog_0_v");
+    feed(&collected, text);
+    ck_assert_uint_eq(collected.count, 5997); /* first, the cut one, the one behind it */
+    ck_assert_uint_eq(collected.samples[collected.count - 1].device_ticks, 59990000);
+    ck_assert_uint_eq(collected.device.counters.restart_count, 0);
+    ck_assert_uint_eq(collected.device.counters.bad_count, 1);
+    ck_assert_uint_eq(collected.device.counters.gap_count, 1);
+    ck_assert_uint_eq(collected.device.counters.lost_count, 2);
+    collected_free(&collected);
+}
+
+END_TEST
+
+/* In the last minute before its end a time that lost its head looks like a wrap. */
+START_TEST(cut_time_is_no_wrap_for_long)
+{
+    struct collected collected;
+    init(&collected, "time_us,analog_0_v");
+    feed(&collected, "hello\n4294927296,1\n4294937296,1\n7296,1\n4294957296,1\n"
+                     "4294967290,1\n9994,1\n");
+    ck_assert_uint_eq(collected.samples[collected.count - 1].device_ticks, 4294977290);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(board_that_starts_again_is_told)
+{
+    static char text[400 * 16];
+    size_t size = timed_lines_make(text, sizeof text, 3000000000, 200);
+    (void)timed_lines_make(text + size, sizeof text - size, 0, 200);
+    struct collected collected;
+    init(&collected, "time_us,analog_0_v");
+    feed(&collected, text);
+    ck_assert_uint_eq(collected.device.counters.restart_count, 1);
+    ck_assert_uint_eq(collected.device.counters.lost_count, 0);
+    ck_assert_uint_eq(collected.samples[collected.count - 1].device_ticks, 1990000);
+    collected_free(&collected);
+}
+
+END_TEST
+
 START_TEST(unbelievable_motion_is_bad)
 {
     struct collected collected;
@@ -691,6 +755,9 @@ int main(void)
     tcase_add_test(lines, text_before_the_first_numbers_is_for_people);
     tcase_add_test(lines, overlong_line_and_its_end_give_nothing);
     tcase_add_loop_test(lines, counter_of_the_board_wraps, 0, 2);
+    tcase_add_test(lines, cut_line_leaves_the_clock_alone);
+    tcase_add_test(lines, cut_time_is_no_wrap_for_long);
+    tcase_add_test(lines, board_that_starts_again_is_told);
     tcase_add_test(lines, unbelievable_motion_is_bad);
     suite_add_tcase(suite, lines);
     TCase *streams = tcase_create("streams");
