@@ -17,6 +17,7 @@ enum {
     BAUD = 0x04,
     BANDWIDTH = 0x1F,
     GYROSCOPE_RANGE = 0x20,
+    ACCELEROMETER_RANGE = 0x21,
     AXES = 0x24,
     FILTER = 0x25,
     READ_ADDRESS = 0x27,
@@ -100,6 +101,7 @@ static void model_init(struct device_model *model, double rate_hz, uint32_t seri
     registers[BAUD] = 6;
     registers[BANDWIDTH] = 4;
     registers[GYROSCOPE_RANGE] = 3;
+    registers[ACCELEROMETER_RANGE] = 3;
     registers[FILTER] = 30;
     registers[VERSION] = 18124;
     registers[NUMBER_LOW] = (uint16_t)serial;

@@ -33,21 +33,14 @@ enum {
     NOTICE_SIZE = 160,
     IDENTITY_SIZE = 48,
     READ_TRY_MAX = 3, /* two retries, 0.5 s each */
-    WRITE_TRY_MAX = 3,
-    STOP_COMMAND_COUNT = 3,
-    STOP_PAUSE_MAX =
-        (DRIVER_STOP_MAX * DRIVER_COMMAND_MAX - STOP_COMMAND_COUNT * COMMAND_SIZE)
-        / (STOP_COMMAND_COUNT - 1)
+    WRITE_TRY_MAX = 3
 };
 
 /* Register addresses (REG.h). */
 enum wit_register {
     REGISTER_CONTENT = 0x02, /* then rate, baud, an accelerometer offset */
     REGISTER_RATE = 0x03,
-    REGISTER_BANDWIDTH = 0x1F,
-    REGISTER_AXES = 0x24,
     REGISTER_READ = 0x27,
-    REGISTER_VERSION = 0x2E,
     REGISTER_KEY = 0x69
 };
 
@@ -64,7 +57,6 @@ enum {
 static const int64_t ANSWER_TIMEOUT_NS = 500000000;
 /* The maker asks for 20 ms between writes. */
 static const int64_t WRITE_PAUSE_NS = 30000000;
-static const double STOP_PAUSE_S = 0.022;
 /* Part of the line that data may fill. */
 static const double LINE_LOAD_MAX = 0.9;
 
@@ -143,8 +135,6 @@ struct setup {
 /* How it was found; outlives an unplugging. */
 struct kept {
     struct setup found;
-    uint16_t axes;
-    uint16_t bandwidth;
     bool is_found;
     bool is_changed; /* something was written: put it back */
 };
@@ -182,7 +172,7 @@ struct wit {
     double wanted_hz;
     struct setup wanted;
 
-    size_t stop_size; /* bytes of the end that were sent */
+    unsigned stop_count; /* commands of the end that were sent */
 
     unsigned notice_count;
     char notice[NOTICE_SIZE];
@@ -398,16 +388,12 @@ static int gyroscope_decode(struct wit *wit, const uint8_t *frame, struct sample
     return 1;
 }
 
-static void version_note(struct wit *wit, unsigned version)
-{
-    (void)snprintf(wit->identity, sizeof wit->identity, "WitMotion, firmware %u", version);
-}
-
 static int angle_decode(struct wit *wit, const uint8_t *frame, struct sample *samples)
 {
     words_scale(frame, 3, ANGLE_DEG, sample_start(wit, ANGLE, &samples[0])->values);
     if (wit->identity[0] == '\0' && word_get(frame, 3) != 0) {
-        version_note(wit, framing_u16(frame + 8));
+        (void)snprintf(wit->identity, sizeof wit->identity, "WitMotion, firmware %u",
+                       framing_u16(frame + 8));
     }
     return 1;
 }
@@ -446,7 +432,8 @@ static int pressure_decode(struct wit *wit, const uint8_t *frame, struct sample 
 }
 
 /* Read-back frames do not say which registers they hold: content, rate and baud are known
- * by their look. Content always has both inertial parts where this driver set it. */
+ * by their look. Content always has both inertial parts where this driver set it. Nothing
+ * else may be asked for: bandwidth and ranges (4, 3, 3) look the same. */
 static bool is_setup(const uint16_t *words)
 {
     return (words[0] & CONTENT_INERTIAL) != 0 && (words[0] & ~CONTENT_ALL) == 0
@@ -538,10 +525,7 @@ static size_t command_make(uint8_t address, uint16_t value, uint8_t *bytes)
 }
 
 enum step {
-    STEP_FIND,      /* content, rate, baud as found */
-    STEP_AXES,      /* as found, for the record */
-    STEP_BANDWIDTH, /* likewise */
-    STEP_VERSION,
+    STEP_FIND, /* content, rate, baud as found */
     STEP_UNLOCK,
     STEP_CONTENT,
     STEP_RATE,
@@ -551,8 +535,7 @@ enum step {
 
 /* Address that a step reads, 0 = it writes. */
 static const uint8_t STEP_READS[STEP_DONE] = {
-    [STEP_FIND] = REGISTER_CONTENT,        [STEP_AXES] = REGISTER_AXES,
-    [STEP_BANDWIDTH] = REGISTER_BANDWIDTH, [STEP_VERSION] = REGISTER_VERSION,
+    [STEP_FIND] = REGISTER_CONTENT,
     [STEP_CHECK] = REGISTER_CONTENT,
 };
 
@@ -627,20 +610,8 @@ static void answer_take(struct wit *wit, struct kept *kept)
     case STEP_FIND:
         if (is_setup(wit->answer)) {
             found_take(wit, kept);
-            step_enter(wit, STEP_AXES);
+            step_enter(wit, STEP_UNLOCK);
         }
-        break;
-    case STEP_AXES:
-        kept->axes = wit->answer[0];
-        step_enter(wit, STEP_BANDWIDTH);
-        break;
-    case STEP_BANDWIDTH:
-        kept->bandwidth = wit->answer[0];
-        step_enter(wit, STEP_VERSION);
-        break;
-    case STEP_VERSION:
-        version_note(wit, wit->answer[0]);
-        step_enter(wit, STEP_UNLOCK);
         break;
     case STEP_CHECK:
         if (is_setup(wit->answer)) {
@@ -658,11 +629,6 @@ static void answer_take(struct wit *wit, struct kept *kept)
 /* Nothing answers: it is read as it is. */
 static void silence_take(struct wit *wit)
 {
-    bool is_needed = wit->step == STEP_FIND || wit->step == STEP_CHECK;
-    if (!is_needed) {
-        step_enter(wit, (enum step)(wit->step + 1));
-        return;
-    }
     notice_set(wit, wit->step == STEP_FIND
                         ? "the sensor does not answer questions (older model, or its RX "
                           "line is not connected): it is read as it is set"
@@ -743,14 +709,6 @@ static size_t wit_command_next(struct driver_context *context, int64_t now_ns,
                                       : setting_send(wit, kept, bytes);
 }
 
-/* Bytes that the line takes as long for as the maker wants between two writes; they mean
- * nothing to the sensor, which waits for FF AA. There is no clock at the end. */
-static size_t pause_size(const struct kept *kept)
-{
-    size_t size = (size_t)(STOP_PAUSE_S * baud_of(kept->found.baud) / 10.0) + 1;
-    return size < STOP_PAUSE_MAX ? size : STOP_PAUSE_MAX;
-}
-
 /* As found, but not saved: what is in its flash was never changed. */
 static size_t wit_command_stop(struct driver_context *context, uint8_t *bytes)
 {
@@ -759,18 +717,16 @@ static size_t wit_command_stop(struct driver_context *context, uint8_t *bytes)
     if (!kept->is_changed) {
         return 0;
     }
-    uint8_t commands[STOP_COMMAND_COUNT][COMMAND_SIZE];
-    command_make(REGISTER_KEY, KEY, commands[0]);
-    command_make(REGISTER_CONTENT, kept->found.content, commands[1]);
-    command_make(REGISTER_RATE, kept->found.rate, commands[2]);
-    const size_t block = COMMAND_SIZE + pause_size(kept);
-    const size_t total = (STOP_COMMAND_COUNT - 1) * block + COMMAND_SIZE;
-    size_t size = 0;
-    for (; size < DRIVER_COMMAND_MAX && wit->stop_size < total; size++, wit->stop_size++) {
-        size_t place = wit->stop_size % block;
-        bytes[size] = place < COMMAND_SIZE ? commands[wit->stop_size / block][place] : 0;
+    switch (wit->stop_count++) {
+    case 0:
+        return command_make(REGISTER_KEY, KEY, bytes);
+    case 1:
+        return command_make(REGISTER_CONTENT, kept->found.content, bytes);
+    case 2:
+        return command_make(REGISTER_RATE, kept->found.rate, bytes);
+    default:
+        return 0;
     }
-    return size;
 }
 
 /* ---- the driver ---- */
