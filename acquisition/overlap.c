@@ -29,12 +29,23 @@ static enum frame_verdict rows_compare(const struct overlap_format *format,
     return FRAME_FOUND;
 }
 
-/* Bytes before the next place where a frame may start. */
-static size_t junk_size(const struct overlap_format *format, const uint8_t *bytes,
+/* Whether a head with bytes enough behind it fails the check since the last good frame. */
+static bool is_damaged(const struct overlap_format *format,
+                       const struct driver_context *context, const uint8_t *bytes,
+                       size_t size)
+{
+    return format->is_in_step && format->is_in_step(context) && size >= format->frame_size
+           && format->check(bytes, format->frame_size - 1) == FRAME_NEED_MORE;
+}
+
+/* Bytes before the next place where a frame may start, or a damaged one. */
+static size_t junk_size(const struct overlap_format *format,
+                        const struct driver_context *context, const uint8_t *bytes,
                         size_t size)
 {
     size_t place = 1;
-    while (place < size && check_at(format, bytes, size, place) == FRAME_SKIP) {
+    while (place < size && check_at(format, bytes, size, place) == FRAME_SKIP
+           && !is_damaged(format, context, bytes + place, size - place)) {
         place++;
     }
     return place;
@@ -65,8 +76,12 @@ enum frame_verdict overlap_frame_next(const struct overlap_format *format,
                                       const uint8_t *bytes, size_t size, size_t *frame_size)
 {
     enum frame_verdict verdict = format->check(bytes, size);
+    if (verdict == FRAME_SKIP && is_damaged(format, context, bytes, size)) {
+        *frame_size = 1;
+        return FRAME_FOUND;
+    }
     if (verdict == FRAME_SKIP) {
-        *frame_size = junk_size(format, bytes, size);
+        *frame_size = junk_size(format, context, bytes, size);
     }
     if (verdict != FRAME_FOUND) {
         return verdict;

@@ -17,11 +17,15 @@ struct overlap_format {
     /* Whether a frame that passes the check is also what had to come next. NULL = nothing
      * is known of that. */
     bool (*is_next)(const struct driver_context *context, const uint8_t *frame);
+    /* Whether what decode took last was a good frame. NULL = not known. */
+    bool (*is_in_step)(const struct driver_context *context);
 };
 
 /* frame_next of such a format. Where another candidate overlaps the one at the front, the
  * one that had to come next wins; else the one that is followed by more good frames; only
- * then are bytes beyond the frame waited for. */
+ * then are bytes beyond the frame waited for. The first head behind a good frame that
+ * fails the check with all its bytes there is a damaged frame: its first byte alone is
+ * FOUND, for decode to call it bad, so that nothing that begins inside is lost. */
 enum frame_verdict overlap_frame_next(const struct overlap_format *format,
                                       const struct driver_context *context,
                                       const uint8_t *bytes, size_t size,

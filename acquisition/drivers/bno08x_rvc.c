@@ -72,6 +72,7 @@ struct rvc {
     uint8_t index;
     uint8_t motion[2];
     bool is_seen;
+    bool is_in_step;               /* what came last was a good frame */
     struct quaternion orientation; /* of the last report, board to earth */
 };
 
@@ -109,8 +110,15 @@ static bool frame_is_next(const struct driver_context *context, const uint8_t *f
     return rvc->is_seen && steps >= 1 && steps <= NEXT_STEPS_MAX;
 }
 
-static const struct overlap_format FORMAT = {
-    .frame_size = FRAME_SIZE, .check = frame_check, .is_next = frame_is_next};
+static bool is_in_step(const struct driver_context *context)
+{
+    return rvc_look(context)->is_in_step;
+}
+
+static const struct overlap_format FORMAT = {.frame_size = FRAME_SIZE,
+                                             .check = frame_check,
+                                             .is_next = frame_is_next,
+                                             .is_in_step = is_in_step};
 
 static enum frame_verdict rvc_frame_next(const struct driver_context *context,
                                          const uint8_t *bytes, size_t size,
@@ -190,7 +198,9 @@ static int rvc_decode(struct driver_context *context, const uint8_t *frame,
                       size_t frame_size, struct sample *samples)
 {
     struct rvc *rvc = rvc_of(context);
-    if (frame_size != FRAME_SIZE || frame_check(frame, frame_size) != FRAME_FOUND) {
+    rvc->is_in_step =
+        frame_size == FRAME_SIZE && frame_check(frame, frame_size) == FRAME_FOUND;
+    if (!rvc->is_in_step) {
         return -1;
     }
     struct quaternion orientation = orientation_get(frame);

@@ -142,6 +142,8 @@ struct kept {
 _Static_assert(sizeof(struct kept) <= DRIVER_KEPT_SIZE, "too much to keep");
 
 struct wit {
+    bool is_in_step; /* what came last was a good frame */
+
     /* The running cycle. */
     uint32_t cycle;
     uint8_t last_type;
@@ -286,8 +288,13 @@ static enum frame_verdict frame_check(const uint8_t *bytes, size_t size)
                                                                         : FRAME_SKIP;
 }
 
-static const struct overlap_format FORMAT = {.frame_size = FRAME_SIZE,
-                                             .check = frame_check};
+static bool is_in_step(const struct driver_context *context)
+{
+    return wit_look(context)->is_in_step;
+}
+
+static const struct overlap_format FORMAT = {
+    .frame_size = FRAME_SIZE, .check = frame_check, .is_in_step = is_in_step};
 
 static enum frame_verdict wit_frame_next(const struct driver_context *context,
                                          const uint8_t *bytes, size_t size,
@@ -495,6 +502,7 @@ static int wit_decode(struct driver_context *context, const uint8_t *frame,
                       size_t frame_size, struct sample *samples)
 {
     struct wit *wit = wit_of(context);
+    wit->is_in_step = false;
     if (frame_size == BLUETOOTH_MARK_SIZE) {
         bluetooth_note(wit);
         return -1;
@@ -502,6 +510,7 @@ static int wit_decode(struct driver_context *context, const uint8_t *frame,
     if (frame_size != FRAME_SIZE || frame_check(frame, frame_size) != FRAME_FOUND) {
         return -1;
     }
+    wit->is_in_step = true;
     wit->bluetooth_count = 0;
     uint8_t type = frame[1];
     if (type != TYPE_REGISTERS) {

@@ -133,6 +133,10 @@ START_TEST(flipped_bit_gives_no_sample)
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
         ck_assert_uint_eq(collected.device.counters.frame_count, 2);
         ck_assert_uint_eq(collected_count(&collected, ANGLES), 2);
+        /* Counted where it follows a good frame and is still seen to be one. */
+        bool is_counted = bit / 8 >= FRAME_SIZE && bit / 8 % FRAME_SIZE >= 2;
+        ck_assert_uint_ge(collected.device.counters.bad_count, is_counted);
+        ck_assert_uint_le(collected.device.counters.bad_count, bit / 8 >= FRAME_SIZE);
         collected_free(&collected);
     }
 }

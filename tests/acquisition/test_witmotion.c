@@ -169,6 +169,10 @@ START_TEST(flipped_bit_gives_no_sample)
         /* The other six, and never another in place of the damaged one. */
         ck_assert_uint_eq(flipped.device.counters.frame_count, 6);
         ck_assert_uint_lt(flipped.count, whole.count);
+        /* Counted where it follows a good frame and is still seen to be one. */
+        bool is_counted = bit / 8 >= FRAME_SIZE && bit / 8 % FRAME_SIZE >= 2;
+        ck_assert_uint_ge(flipped.device.counters.bad_count, is_counted);
+        ck_assert_uint_le(flipped.device.counters.bad_count, bit / 8 >= FRAME_SIZE);
         collected_free(&flipped);
     }
     collected_free(&whole);
