@@ -337,7 +337,7 @@ struct mti {
     struct configuration said;
     unsigned rate_hz;
     char product[PRODUCT_SIZE];
-    char device[24];
+    char device[32]; /* 8 bytes in hex and what stands before them */
     char firmware[24];
     char identity[IDENTITY_SIZE];
     unsigned notice_count;
@@ -1213,8 +1213,13 @@ static void step_go(struct mti *mti, enum step step)
  * changed. */
 static void found_take(struct mti *mti, struct mti_kept *kept)
 {
-    if (!mti->said.is_known) {
-        notice_set(mti, "Xsens MTi: its output configuration is not understood; left so");
+    /* To send an empty one would be to ask for it. */
+    if (!mti->said.is_known || mti->said.size == 0) {
+        notice_set(mti, mti->said.is_known
+                            ? "Xsens MTi: its output configuration is empty and could not "
+                              "be put back; left so, set one with the maker's program"
+                            : "Xsens MTi: its output configuration is not understood; left "
+                              "so");
         step_go(mti, STEP_MEASURE);
         return;
     }

@@ -1492,6 +1492,36 @@ START_TEST(unknown_settings_are_not_changed)
 
 END_TEST
 
+/* To send an empty configuration back would be to ask for it. */
+START_TEST(empty_settings_are_not_changed)
+{
+    static const char *const answers[] = {
+        "FA FF 31 00 D0", "FA FF 01 08 03 60 00 01 23 45 67 EF D6", "FA FF 1D 00 E4",
+        "FA FF 13 00 EE", "FA FF C1 00 40"};
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    const struct driver *driver = collected.device.driver;
+    uint8_t bytes[DRIVER_COMMAND_MAX];
+    for (unsigned index = 0; index < sizeof answers / sizeof answers[0]; index++) {
+        ck_assert_uint_gt(driver->command_next(&collected.device.context, 0, bytes), 0);
+        collected_feed_hex(&collected, answers[index]);
+    }
+    ck_assert_uint_eq(collected.device.counters.bad_count, 0);
+    ck_assert_str_eq(driver->identity_get(&collected.device.context),
+                     "Xsens MTi, device 03600001234567EF");
+    ck_assert_uint_eq(driver->command_next(&collected.device.context, 0, bytes), 5);
+    ck_assert_uint_eq(bytes[2], 0x10); /* GoToMeasurement */
+    collected_feed_hex(&collected, "FA FF 11 00 F0");
+    unsigned count = 0;
+    ck_assert_ptr_nonnull(
+        strstr(driver->notice_get(&collected.device.context, &count), "is empty"));
+    ck_assert_uint_eq(driver->command_next(&collected.device.context, 0, bytes), 0);
+    ck_assert_uint_eq(driver->command_stop(&collected.device.context, bytes), 0);
+    collected_free(&collected);
+}
+
+END_TEST
+
 /* Stopped in the middle of the dialogue: it measures again. */
 START_TEST(stopped_early_it_measures)
 {
@@ -1641,6 +1671,7 @@ static TCase *dialogue_case(void)
     tcase_add_loop_test(tests, lost_answers_are_asked_for_again, 0, 2);
     tcase_add_test(tests, long_list_refused_short_list_sent);
     tcase_add_test(tests, unknown_settings_are_not_changed);
+    tcase_add_test(tests, empty_settings_are_not_changed);
     tcase_add_test(tests, stopped_early_it_measures);
     tcase_add_test(tests, commands_are_as_documented);
     tcase_add_test(tests, model_refuses_what_it_does_not_know);
