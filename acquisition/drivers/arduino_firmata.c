@@ -581,7 +581,8 @@ static size_t firmata_command_stop(struct driver_context *context, uint8_t *byte
 {
     struct firmata *firmata = firmata_of(context);
     size_t size = 0;
-    if (firmata->step != STEP_DONE) {
+    bool is_interval_set = firmata->step == STEP_CHANNEL || firmata->step == STEP_DONE;
+    if (!is_interval_set) {
         return 0;
     }
     for (unsigned channel = 0; channel < firmata->streams[ANALOG_SCAN].channel_count;
@@ -626,6 +627,14 @@ static const struct stream_info *firmata_streams_get(const struct driver_context
     return firmata_look(context)->streams;
 }
 
+/* The board says nothing of its interval: the whole milliseconds that it is told, from the
+ * settings alone, once it sends scans. */
+static double firmata_rate_hz_get(const struct driver_context *context)
+{
+    const struct firmata *firmata = firmata_look(context);
+    return firmata->is_settled ? 1000.0 / firmata->interval_ms : 0.0;
+}
+
 static const char *firmata_identity_get(const struct driver_context *context)
 {
     return firmata_look(context)->identity;
@@ -668,6 +677,7 @@ const struct driver driver_arduino_firmata = {
     .decode = firmata_decode,
     .command_next = firmata_command_next,
     .command_stop = firmata_command_stop,
+    .rate_hz_get = firmata_rate_hz_get,
     .streams_get = firmata_streams_get,
     .identity_get = firmata_identity_get,
     .notice_get = firmata_notice_get,

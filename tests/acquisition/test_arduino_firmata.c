@@ -381,6 +381,15 @@ START_TEST(rate_between_milliseconds_is_told)
     ck_assert_str_eq(notice(&collected, &count),
                      "asked for 60 Hz, the board can do 58.82 Hz");
     ck_assert_uint_eq(count, 1);
+    feed(&collected, "E00102 E10102 E20102 E30102 E40102 E50102"
+                     "E00102 E10102 E20102 E30102 E40102 E50102");
+    ck_assert_uint_ge(collected.count, 1);
+    ck_assert_double_eq(collected.device.rate_hz, 1000.0 / 17.0);
+    /* Ended before the channels were switched on: its interval is put back all the same. */
+    uint8_t bytes[DRIVER_COMMAND_MAX];
+    const struct driver *driver = collected.device.driver;
+    ck_assert_uint_gt(driver->command_stop(&collected.device.context, bytes), 0);
+    ck_assert_uint_eq(driver->command_stop(&collected.device.context, bytes), 0);
     collected_free(&collected);
 }
 
