@@ -408,9 +408,16 @@ static size_t item_size(const struct item *item, uint16_t id)
     return is_real(item) ? (size_t)item->size * PRECISION_SIZES[id & 3] : item->size;
 }
 
-/* @param is_strict  Only items that are known here. */
-static bool is_item(uint16_t id, size_t size, bool is_strict)
+/* How much is asked of the items of a message. */
+enum care {
+    CARE_SIZES,  /* what is not known is skipped by size */
+    CARE_GROUPS, /* it belongs to a group that exists */
+    CARE_KNOWN   /* nothing is unknown */
+};
+
+static bool is_item(uint16_t id, size_t size, enum care care)
 {
+    bool is_strict = care == CARE_KNOWN;
     const struct item *item = item_find(id);
     /* What is not read may be longer in other firmware. */
     bool is_read = item && item->stream < MTI_STREAM_COUNT;
@@ -418,12 +425,12 @@ static bool is_item(uint16_t id, size_t size, bool is_strict)
         /* Frames are 0, 4 and 8. */
         return size == item_size(item, id) && (!is_real(item) || (id & 0xC) != 0xC);
     }
-    return !is_strict && (ITEM_GROUPS >> (id >> 11) & 1);
+    return care == CARE_SIZES || (!is_strict && (ITEM_GROUPS >> (id >> 11) & 1));
 }
 
 /* Whether data divide into whole items as far as they have arrived.
  * @param size  Of all data. @param here  Of those that have arrived. */
-static bool is_items(const uint8_t *data, size_t size, size_t here, bool is_strict)
+static bool is_items(const uint8_t *data, size_t size, size_t here, enum care care)
 {
     size_t used = 0;
     while (used < size) {
@@ -435,7 +442,7 @@ static bool is_items(const uint8_t *data, size_t size, size_t here, bool is_stri
         }
         size_t payload_size = data[used + 2];
         if (payload_size > size - used - ITEM_HEAD_SIZE
-            || !is_item(framing_u16_be(data + used), payload_size, is_strict)) {
+            || !is_item(framing_u16_be(data + used), payload_size, care)) {
             return false;
         }
         used += ITEM_HEAD_SIZE + payload_size;
@@ -521,9 +528,8 @@ static bool is_short_answer(const struct frame *frame)
     return false;
 }
 
-/* Whether a message stands at the front.
- * @param is_strict  Nothing in it may be unknown. */
-static enum look frame_look(const uint8_t *bytes, size_t size, bool is_strict,
+/* Whether a message stands at the front. */
+static enum look frame_look(const uint8_t *bytes, size_t size, enum care care,
                             struct frame *frame)
 {
     enum look look = head_look(bytes, size, frame);
@@ -533,10 +539,10 @@ static enum look frame_look(const uint8_t *bytes, size_t size, bool is_strict,
     if (frame->message == MESSAGE_DATA) {
         size_t here = size - (size_t)(frame->data - bytes);
         here = here < frame->data_size ? here : frame->data_size;
-        if (!is_items(frame->data, frame->data_size, here, is_strict)) {
+        if (!is_items(frame->data, frame->data_size, here, care)) {
             return LOOK_BAD;
         }
-    } else if (is_strict && !is_short_answer(frame)) {
+    } else if (care == CARE_KNOWN && !is_short_answer(frame)) {
         return LOOK_BAD;
     }
     if (size < frame->size) {
@@ -559,7 +565,7 @@ static enum look inner_look(const uint8_t *bytes, size_t inner_size, size_t size
         }
         start = (size_t)(next - bytes);
         struct frame inner = {0};
-        enum look look = frame_look(next, size - start, true, &inner);
+        enum look look = frame_look(next, size - start, CARE_KNOWN, &inner);
         if (look == LOOK_WHOLE) {
             return LOOK_WHOLE;
         }
@@ -581,12 +587,32 @@ static size_t left_count(const uint8_t *bytes, size_t size)
     return bytes[size - 2] == PREAMBLE && bytes[size - 1] == MASTER ? 2 : 0;
 }
 
+/* A message with items of groups that are not listed is believed when the next one stands
+ * behind it. */
+static enum look unlisted_look(const uint8_t *bytes, size_t size, struct frame *frame)
+{
+    static const uint8_t start[START_SIZE] = {PREAMBLE, MASTER, MESSAGE_DATA};
+    enum look look = frame_look(bytes, size, CARE_SIZES, frame);
+    if (look != LOOK_WHOLE) {
+        return look;
+    }
+    size_t left = size - frame->size;
+    size_t here = left < START_SIZE ? left : START_SIZE;
+    if (memcmp(bytes + frame->size, start, here) != 0) {
+        return LOOK_BAD;
+    }
+    return here == START_SIZE ? LOOK_WHOLE : LOOK_PART;
+}
+
 /* A whole message at the front that no other one contradicts.
  * @param frame_size  Out for LOOK_WHOLE: without what is left to the next one. */
 static enum look front_look(const uint8_t *bytes, size_t size, size_t *frame_size)
 {
     struct frame frame = {0};
-    enum look look = frame_look(bytes, size, false, &frame);
+    enum look look = frame_look(bytes, size, CARE_GROUPS, &frame);
+    if (look == LOOK_BAD) {
+        look = unlisted_look(bytes, size, &frame);
+    }
     if (look == LOOK_BAD) {
         return LOOK_BAD;
     }
@@ -1120,7 +1146,7 @@ static int mti_decode(struct driver_context *context, const uint8_t *bytes, size
         answer_decode(mti, &frame);
         return 0;
     }
-    if (!is_items(frame.data, frame.data_size, frame.data_size, false)) {
+    if (!is_items(frame.data, frame.data_size, frame.data_size, CARE_SIZES)) {
         return -1;
     }
     /* Data prove that it measures, should the answer get lost. */

@@ -295,6 +295,23 @@ START_TEST(unknown_items_are_skipped_by_size)
 
 END_TEST
 
+/* Items of newer firmware, of a group that is not listed: when the next message follows. */
+START_TEST(unlisted_groups_are_skipped_by_size)
+{
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    for (unsigned message = 0; message < 3; message++) {
+        feed_message(&collected, DATA_MESSAGE, "7810 02 0001 " MOTION);
+    }
+    feed_message(&collected, DATA_MESSAGE, MOTION);
+    ck_assert_uint_eq(collected.count, 4);
+    ck_assert_uint_eq(collected.device.counters.bad_count, 0);
+    ck_assert_uint_eq(collected.device.counters.skipped_size, 0);
+    collected_free(&collected);
+}
+
+END_TEST
+
 START_TEST(extended_length_is_read)
 {
     uint8_t data[300];
@@ -1623,6 +1640,7 @@ static TCase *decoding_case(void)
     tcase_add_loop_test(tests, every_item_goes_to_its_stream, 0, 16);
     tcase_add_loop_test(tests, half_an_inertial_sample_is_none, 0, 4);
     tcase_add_test(tests, unknown_items_are_skipped_by_size);
+    tcase_add_test(tests, unlisted_groups_are_skipped_by_size);
     tcase_add_test(tests, extended_length_is_read);
     tcase_add_loop_test(tests, clipping_is_flagged, 0, 8);
     tcase_add_test(tests, capture_equals_its_reference);
