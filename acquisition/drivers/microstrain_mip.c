@@ -258,6 +258,7 @@ struct mip {
     unsigned base_rate_hz;  /* 0 = not said */
     double rate_hz;         /* as the device says; 0 = not said */
     bool is_format_written; /* the device confirmed a format */
+    bool is_left;           /* something is left as found, because it is not known */
 
     unsigned coarseness; /* by what the decimation is multiplied after refusals */
     unsigned step;       /* of enum step */
@@ -811,6 +812,28 @@ static size_t step_command(struct mip *mip, struct kept *kept, uint8_t *bytes)
                        command->argument_size);
 }
 
+/* What cannot be put back later is not changed: without the format as found, or without a
+ * base rate by which a decimation can be told, the format stays; without its state as
+ * found, the stream does. */
+static void impossible_skip(struct mip *mip, const struct kept *kept)
+{
+    bool is_unread = false;
+    if (mip->step == STEP_FORMAT_WRITE && (mip->base_rate_hz == 0 || !kept->has_format)) {
+        is_unread = !kept->has_format;
+        mip->step = STEP_STREAM_ON;
+    }
+    if (mip->step == STEP_STREAM_ON && !kept->has_stream) {
+        is_unread = true;
+        mip->step = STEP_RESUME;
+    }
+    if (is_unread && !mip->is_left) {
+        mip->is_left = true;
+        (void)snprintf(mip->notice, sizeof mip->notice,
+                       "settings could not be read: the sensor is read as it is");
+        mip->notice_count++;
+    }
+}
+
 static size_t mip_command_next(struct driver_context *context, int64_t now_ns,
                                uint8_t *bytes)
 {
@@ -822,10 +845,7 @@ static size_t mip_command_next(struct driver_context *context, int64_t now_ns,
     if (mip->step < STEP_DONE && mip->try_count == COMMAND_TRY_MAX) {
         step_next(mip);
     }
-    /* Without a base rate no decimation can be told: the format stays as it was found. */
-    if (mip->step == STEP_FORMAT_WRITE && mip->base_rate_hz == 0) {
-        mip->step = STEP_STREAM_ON;
-    }
+    impossible_skip(mip, kept_of(context));
     if (mip->step >= STEP_DONE) {
         return 0;
     }
@@ -843,7 +863,6 @@ static size_t stop_command(struct mip *mip, const struct kept *kept, uint8_t *by
                    ? format_command(bytes, kept->format, kept->format_size)
                    : 0;
     case STOP_STREAM: {
-        /* Off where it could not be read: a device found silent is left silent. */
         const uint8_t arguments[] = {FUNCTION_WRITE, SET_SENSOR, kept->is_streaming};
         return kept->is_stream_changed ? packet_make(bytes, SET_3DM, COMMAND_STREAM,
                                                      arguments, sizeof arguments)

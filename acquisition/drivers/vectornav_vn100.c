@@ -290,6 +290,7 @@ struct vn100 {
     double asked_hz;
     double rate_hz;         /* as the device says; 0 = not said */
     bool is_output_written; /* the device confirmed a binary output */
+    bool is_left;           /* something is left as found, because it is not known */
 
     unsigned divisor;
     unsigned step; /* of enum step */
@@ -960,6 +961,38 @@ static size_t output_command(uint8_t *bytes, unsigned mode, unsigned divisor)
     return command_make(bytes, text);
 }
 
+/* What cannot be put back later is not changed.
+ * @return Whether the register that the step changes or checks is known as it was found. */
+static bool is_step_possible(const struct vn100 *vn100, const struct kept *kept)
+{
+    switch ((enum step)vn100->step) {
+    case STEP_ASCII_OFF:
+        return kept->ascii[0];
+    case STEP_OUTPUT_WRITE:
+    case STEP_OUTPUT_CHECK:
+        return kept->output[0];
+    case STEP_MODEL:
+    case STEP_SERIAL:
+    case STEP_FIRMWARE:
+    case STEP_ASCII_READ:
+    case STEP_OUTPUT_READ:
+    case STEP_DONE:
+        break;
+    }
+    return true;
+}
+
+static void impossible_skip(struct vn100 *vn100, const struct kept *kept)
+{
+    while (!is_step_possible(vn100, kept)) {
+        if (!vn100->is_left) {
+            vn100->is_left = true;
+            notice_set(vn100, "settings could not be read: the sensor is read as it is");
+        }
+        step_next(vn100);
+    }
+}
+
 static size_t vn100_command_next(struct driver_context *context, int64_t now_ns,
                                  uint8_t *bytes)
 {
@@ -972,6 +1005,7 @@ static size_t vn100_command_next(struct driver_context *context, int64_t now_ns,
     if (vn100->step < STEP_DONE && vn100->try_count == COMMAND_TRY_MAX) {
         step_next(vn100);
     }
+    impossible_skip(vn100, kept);
     if (vn100->step >= STEP_DONE) {
         return 0;
     }
@@ -1000,7 +1034,6 @@ static size_t stop_command(struct vn100 *vn100, const struct kept *kept, uint8_t
 {
     switch ((enum stop_step)vn100->stop_step++) {
     case STOP_OUTPUT_OFF:
-        /* Also quietens a device whose settings could not be read. */
         return kept->is_output_changed ? output_command(bytes, 0, vn100->divisor) : 0;
     case STOP_OUTPUT_RESTORE:
         return kept->is_output_changed ? restore_command(bytes, "VNWRG,75,", kept->output)

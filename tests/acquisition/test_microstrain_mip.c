@@ -694,10 +694,39 @@ START_TEST(mute_device_is_asked_three_times_each)
     dialogue_run(&dialogue, 499);
     ck_assert_uint_eq(dialogue.command_count, 1);
     dialogue_run(&dialogue, 60000);
-    /* Without a base rate no format is written nor checked. */
-    ck_assert_uint_eq(dialogue.command_count, 8 * 3);
-    /* Stream off, resume. */
-    ck_assert_uint_eq(dialogue_stop(&dialogue), 2);
+    /* Without format and stream as found neither is changed: six questions, resume. */
+    ck_assert_uint_eq(dialogue.command_count, 7 * 3);
+    unsigned notice_count = 0;
+    ck_assert_str_eq(dialogue_notice(&dialogue, &notice_count),
+                     "settings could not be read: the sensor is read as it is");
+    ck_assert_uint_eq(notice_count, 1);
+    /* Resume. */
+    ck_assert_uint_eq(dialogue_stop(&dialogue), 1);
+    dialogue_free(&dialogue);
+}
+
+END_TEST
+
+START_TEST(unread_setting_is_left_alone)
+{
+    struct dialogue dialogue;
+    dialogue_init(&dialogue, DRIVER, 125.0, 50.0);
+    /* The answers to the reading of the format, or of the stream, are lost. */
+    while (dialogue.command_count < (_i ? 5 : 4)) {
+        dialogue_run(&dialogue, 1);
+    }
+    dialogue.answers_lost = 3;
+    dialogue_run(&dialogue, 5000);
+    check_setting(&dialogue, READ_FORMAT,
+                  _i ? "04F10F00 0D8F8003 D50008 040008 050008"
+                     : "04F10F00 0D8F8003 D50014 040014 050014");
+    check_setting(&dialogue, READ_STREAM, "04F11100 04858001");
+    unsigned notice_count = 0;
+    ck_assert_str_eq(dialogue_notice(&dialogue, &notice_count),
+                     "settings could not be read: the sensor is read as it is");
+    dialogue_stop(&dialogue);
+    check_setting(&dialogue, READ_FORMAT, "04F10F00 0D8F8003 D50014 040014 050014");
+    check_setting(&dialogue, READ_STREAM, "04F11100 04858001");
     dialogue_free(&dialogue);
 }
 
@@ -814,6 +843,7 @@ int main(void)
     tcase_add_loop_test(commands, lost_answers_and_commands_are_repeated, 0, 2);
     tcase_add_test(commands, late_answer_is_none_to_the_next_command);
     tcase_add_test(commands, mute_device_is_asked_three_times_each);
+    tcase_add_loop_test(commands, unread_setting_is_left_alone, 0, 2);
     tcase_add_test(commands, replugged_device_keeps_its_first_settings);
     tcase_add_test(commands, stop_between_idle_and_resume_resumes);
     tcase_add_loop_test(commands, refusals_are_told_to_people, 0, 6);

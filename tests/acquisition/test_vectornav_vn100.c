@@ -866,10 +866,40 @@ START_TEST(mute_device_is_asked_three_times_each)
     dialogue_run(&dialogue, 499);
     ck_assert_uint_eq(dialogue.command_count, 1);
     dialogue_run(&dialogue, 60000);
-    ck_assert_uint_eq(dialogue.command_count, 8 * 3);
-    /* It is told to be silent; what it had is not known. */
-    ck_assert_uint_eq(dialogue_stop(&dialogue), 1);
-    ck_assert_str_eq((const char *)dialogue.command, "$VNWRG,75,0,8,01,0131*7E\r\n");
+    /* What it had is not known: it is not changed. */
+    ck_assert_uint_eq(dialogue.command_count, 5 * 3);
+    unsigned notice_count = 0;
+    ck_assert_str_eq(dialogue_notice(&dialogue, &notice_count),
+                     "settings could not be read: the sensor is read as it is");
+    ck_assert_uint_eq(notice_count, 1);
+    ck_assert_uint_eq(dialogue_stop(&dialogue), 0);
+    dialogue_free(&dialogue);
+}
+
+END_TEST
+
+START_TEST(unread_register_is_left_alone)
+{
+    struct dialogue dialogue;
+    /* ASCII as from the maker with register 06 unread; 50 Hz with register 75 unread. */
+    dialogue_init(&dialogue, DRIVER, 100.0, _i ? 50.0 : 0.0);
+    while (dialogue.command_count < (_i ? 4 : 3)) {
+        dialogue_run(&dialogue, 1);
+    }
+    dialogue.answers_lost = 3;
+    dialogue_run(&dialogue, 5000);
+    check_register(&dialogue, READ_ASCII, _i ? "$VNRRG,06,0*" : "$VNRRG,06,14*");
+    check_register(&dialogue, READ_OUTPUT,
+                   _i ? "$VNRRG,75,1,16,01,0131*" : "$VNRRG,75,1,8,01,0131*");
+    unsigned notice_count = 0;
+    ck_assert_str_eq(dialogue_notice(&dialogue, &notice_count),
+                     "settings could not be read: the sensor is read as it is");
+    size_t count = dialogue.collected.count;
+    dialogue_stop(&dialogue);
+    check_register(&dialogue, READ_ASCII, _i ? "$VNRRG,06,0*" : "$VNRRG,06,14*");
+    check_register(&dialogue, READ_OUTPUT,
+                   _i ? "$VNRRG,75,1,16,01,0131*" : "$VNRRG,75,0,8,");
+    ck_assert_uint_gt(count, 100);
     dialogue_free(&dialogue);
 }
 
@@ -1011,6 +1041,7 @@ int main(void)
     tcase_add_test(commands, rate_between_the_steps_is_told);
     tcase_add_loop_test(commands, lost_answers_and_commands_are_repeated, 0, 2);
     tcase_add_test(commands, mute_device_is_asked_three_times_each);
+    tcase_add_loop_test(commands, unread_register_is_left_alone, 0, 2);
     tcase_add_test(commands, replugged_device_keeps_its_first_settings);
     tcase_add_test(commands, stop_before_anything_was_told_sends_nothing);
     tcase_add_loop_test(commands, errors_are_told_to_people, 0, 7);
