@@ -923,19 +923,25 @@ static bool is_used(const struct ximu3 *ximu3, enum setting setting)
     return false;
 }
 
+/* What has not answered the ping may be another device: it is told nothing. What was not
+ * read cannot be put back later: it is not changed. */
 static bool is_step_needed(const struct ximu3 *ximu3, unsigned step)
 {
     enum setting setting = step_setting(step);
     if (step == STEP_PING) {
         return true;
     }
+    if (ximu3->is_mute) {
+        return false;
+    }
     if (is_write(step)) {
-        return is_used(ximu3, setting) && !is_as_wanted(ximu3, setting);
+        return is_used(ximu3, setting) && is_told(ximu3, setting)
+               && !is_as_wanted(ximu3, setting);
     }
     if (step == STEP_APPLY || step == STEP_CHECK) {
-        return ximu3->has_written && (step == STEP_APPLY || !ximu3->is_mute);
+        return ximu3->has_written;
     }
-    return !ximu3->is_mute && (setting == SETTING_COUNT || is_used(ximu3, setting));
+    return setting == SETTING_COUNT || is_used(ximu3, setting);
 }
 
 static size_t setting_write(enum setting setting, int32_t value, uint8_t *bytes)
@@ -982,7 +988,11 @@ static void step_give_up(struct ximu3 *ximu3)
             ximu3->notice, sizeof ximu3->notice,
             "the sensor does not answer: its rate may be another than asked for");
         ximu3->notice_count++;
-    } else if (is_write(ximu3->step) && is_told(ximu3, setting)) {
+    } else if (setting != SETTING_COUNT && !is_told(ximu3, setting)) {
+        (void)snprintf(ximu3->notice, sizeof ximu3->notice,
+                       "settings could not be read: the sensor is read as it is");
+        ximu3->notice_count++;
+    } else if (is_write(ximu3->step)) {
         (void)snprintf(ximu3->notice, sizeof ximu3->notice,
                        "%s: asked for %ld, the sensor says %ld", SETTINGS[setting].key,
                        (long)wanted_value(ximu3, setting), (long)ximu3->told[setting]);

@@ -628,20 +628,16 @@ END_TEST
 
 START_TEST(mute_device_is_asked_three_times)
 {
-    static const char *const commands[] = {
-        "{\"ping\":null}\n", "{\"binary_mode_enabled\":true}\n",
-        "{\"inertial_message_rate_divisor\":4}\n", "{\"ahrs_message_rate_divisor\":0}\n",
-        "{\"apply\":null}\n"};
+    static const char ping[] = "{\"ping\":null}\n";
     struct collected collected;
     collected_init(&collected, DRIVER, NULL);
     int64_t now_ns = 5000 * MS;
-    for (unsigned command = 0; command < 5; command++) {
-        for (unsigned repeat = 0; repeat < 3; repeat++) {
-            command_expect(&collected, now_ns, commands[command]);
-            command_expect(&collected, now_ns + 499 * MS, "");
-            now_ns += 500 * MS;
-        }
+    for (unsigned repeat = 0; repeat < 3; repeat++) {
+        command_expect(&collected, now_ns, ping);
+        command_expect(&collected, now_ns + 499 * MS, "");
+        now_ns += 500 * MS;
     }
+    /* It may be another device: nothing is set. */
     command_expect(&collected, now_ns, "");
     command_expect(&collected, now_ns + 60000 * MS, "");
     unsigned count = 0;
@@ -649,13 +645,12 @@ START_TEST(mute_device_is_asked_three_times)
                      "the sensor does not answer: its rate may be another than asked for");
     ck_assert_uint_eq(count, 1);
     ck_assert_double_eq(rate_hz(&collected), 0.0);
-    /* What it had before is not known: nothing can be given back. */
     uint8_t bytes[DRIVER_COMMAND_MAX];
     const struct driver *driver = collected.device.driver;
     ck_assert_uint_eq(driver->command_stop(&collected.device.context, bytes), 0);
     /* A port that was lost may come back with a device that forgot. */
     device_interrupt(&collected.device);
-    command_expect(&collected, now_ns, commands[0]);
+    command_expect(&collected, now_ns, ping);
     collected_free(&collected);
 }
 
@@ -922,6 +917,32 @@ START_TEST(unit_is_set_up_and_left_as_found)
 
 END_TEST
 
+START_TEST(unread_settings_are_left_alone)
+{
+    struct line line;
+    const struct driver_settings settings = {.rate_hz = 100.0};
+    line_open(&line, &settings, 0.0);
+    /* Ping and firmware are answered, no setting is. */
+    while (line.answer_count < 2) {
+        line_run(&line, line.time_s + 0.001);
+    }
+    line.answer_lost = 1;
+    line_run(&line, 20.0);
+    line.answer_lost = 0;
+    unsigned count = 0;
+    ck_assert_str_eq(notice(&line.collected, &count),
+                     "settings could not be read: the sensor is read as it is");
+    setting_expect(&line, "inertial_message_rate_divisor", "8");
+    setting_expect(&line, "ahrs_message_rate_divisor", "8");
+    line_stop(&line);
+    setting_expect(&line, "inertial_message_rate_divisor", "8");
+    setting_expect(&line, "ahrs_message_rate_divisor", "8");
+    ck_assert_uint_gt(collected_count(&line.collected, 0), 900);
+    collected_free(&line.collected);
+}
+
+END_TEST
+
 START_TEST(replugged_unit_is_left_as_first_found)
 {
     struct line line;
@@ -1104,6 +1125,7 @@ int main(void)
     TCase *model = tcase_create("model");
     tcase_set_timeout(model, 60);
     tcase_add_loop_test(model, unit_is_set_up_and_left_as_found, 0, 4);
+    tcase_add_test(model, unread_settings_are_left_alone);
     tcase_add_test(model, replugged_unit_is_left_as_first_found);
     tcase_add_test(model, unit_that_is_as_wanted_is_left_alone);
     tcase_add_test(model, accessory_carries_a_strip_on_the_unit_s_clock);
