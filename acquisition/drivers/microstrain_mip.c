@@ -253,6 +253,7 @@ struct mip {
     bool has_inertial;     /* seen since the start */
     uint64_t newest_ticks; /* 0 = no time so far */
     bool is_doubting;      /* what came last was damaged */
+    bool has_left;         /* the last packet left a byte to the next */
 
     double asked_hz;
     unsigned base_rate_hz;  /* 0 = not said */
@@ -428,12 +429,30 @@ static enum frame_verdict rival_find(const struct mip *mip, const uint8_t *bytes
     return FRAME_FOUND;
 }
 
+/* A packet that lost its last byte takes the first byte of the next one for it when the two
+ * are equal. Such a byte at the end is therefore left there, so that neither reading loses
+ * a packet. */
+static size_t left_count(const uint8_t *bytes, size_t size)
+{
+    return bytes[size - 1] == SYNC_1 ? 1 : 0;
+}
+
+/* What the packet before left, when the start of another stands behind it. */
+static size_t lead_size(const uint8_t *bytes, size_t size)
+{
+    return size > 1 && bytes[0] == SYNC_1 && bytes[1] == SYNC_1 ? 1 : 0;
+}
+
 static enum frame_verdict packet_judge(const struct mip *mip, const uint8_t *bytes,
                                        size_t size, size_t *frame_size)
 {
     enum frame_verdict verdict = packet_next(bytes, size, frame_size);
-    if (verdict != FRAME_FOUND || *frame_size == 1 || !mip->is_doubting
-        || mip->newest_ticks == 0 || packet_time(mip, bytes) == TIME_NEAR) {
+    if (verdict != FRAME_FOUND || *frame_size == 1) {
+        return verdict;
+    }
+    *frame_size -= left_count(bytes, *frame_size);
+    if (!mip->is_doubting || mip->newest_ticks == 0
+        || packet_time(mip, bytes) == TIME_NEAR) {
         return verdict;
     }
     verdict = rival_find(mip, bytes, size, *frame_size);
@@ -911,8 +930,19 @@ static enum frame_verdict mip_frame_next(const struct driver_context *context,
                                          const uint8_t *bytes, size_t size,
                                          size_t *frame_size)
 {
+    const struct mip *mip = mip_look(context);
+    size_t lead = mip->has_left ? lead_size(bytes, size) : 0;
+    if (lead > 0) {
+        /* Not stray, unless what follows is damaged. */
+        enum frame_verdict verdict =
+            packet_judge(mip, bytes + lead, size - lead, frame_size);
+        if (verdict == FRAME_NEED_MORE || (verdict == FRAME_FOUND && *frame_size > 1)) {
+            *frame_size += lead;
+            return verdict;
+        }
+    }
     if (bytes[0] == SYNC_1) {
-        return packet_judge(mip_look(context), bytes, size, frame_size);
+        return packet_judge(mip, bytes, size, frame_size);
     }
     const uint8_t *next = memchr(bytes, SYNC_1, size);
     *frame_size = next ? (size_t)(next - bytes) : size;
@@ -923,12 +953,17 @@ static int mip_decode(struct driver_context *context, const uint8_t *frame,
                       size_t frame_size, struct sample *samples)
 {
     struct mip *mip = mip_of(context);
-    mip->is_doubting = frame_size < HEAD_SIZE + SUM_SIZE;
-    if (frame_size < HEAD_SIZE + SUM_SIZE
-        || frame_size != (size_t)HEAD_SIZE + frame[3] + SUM_SIZE
+    size_t lead = lead_size(frame, frame_size);
+    frame += lead;
+    frame_size -= lead;
+    /* One byte may be left to the next. */
+    mip->has_left = false;
+    mip->is_doubting = frame_size < HEAD_SIZE + SUM_SIZE - 1;
+    if (mip->is_doubting || frame_size < (size_t)HEAD_SIZE + frame[3] + SUM_SIZE - 1
         || !is_tiled(frame + HEAD_SIZE, frame[3], frame[3])) {
         return -1;
     }
+    mip->has_left = frame_size < (size_t)HEAD_SIZE + frame[3] + SUM_SIZE;
     if (frame[2] >= SET_DATA_FIRST) {
         return data_decode(mip, frame, samples);
     }

@@ -286,6 +286,7 @@ struct vn100 {
     bool has_inertial;     /* seen since the start */
     uint64_t newest_ticks; /* 0 = no time so far */
     bool is_doubting;      /* what came last was damaged */
+    bool has_left;         /* the last frame left a byte to the next */
 
     double asked_hz;
     double rate_hz;         /* as the device says; 0 = not said */
@@ -519,12 +520,25 @@ static enum frame_verdict rival_find(const struct vn100 *vn100, const uint8_t *b
     return FRAME_FOUND;
 }
 
+/* A frame that lost its last byte takes the sync byte of the next one for it when the two
+ * are equal. A sync byte at the end is therefore left there, so that neither reading loses
+ * a frame. */
+static size_t left_count(const uint8_t *bytes, size_t size)
+{
+    return size > 1 && bytes[size - 1] == SYNC ? 1 : 0;
+}
+
 static enum frame_verdict binary_judge(const struct vn100 *vn100, const uint8_t *bytes,
                                        size_t size, size_t *frame_size)
 {
     enum frame_verdict verdict = binary_next(bytes, size, frame_size);
-    if (verdict != FRAME_FOUND || *frame_size == 1 || !vn100->is_doubting
-        || vn100->newest_ticks == 0 || frame_time(vn100, bytes, *frame_size) != TIME_FAR) {
+    if (verdict != FRAME_FOUND || *frame_size == 1) {
+        return verdict;
+    }
+    size_t whole = *frame_size;
+    *frame_size -= left_count(bytes, whole);
+    if (!vn100->is_doubting || vn100->newest_ticks == 0
+        || frame_time(vn100, bytes, whole) != TIME_FAR) {
         return verdict;
     }
     verdict = rival_find(vn100, bytes, size, *frame_size);
@@ -533,6 +547,13 @@ static enum frame_verdict binary_judge(const struct vn100 *vn100, const uint8_t 
         return FRAME_FOUND; /* and bad */
     }
     return verdict;
+}
+
+/* What the frame before left, when the start of another stands behind it: no header has two
+ * sync bytes, nor one and a dollar sign, at its start. */
+static size_t lead_size(const uint8_t *bytes, size_t size)
+{
+    return size > 1 && bytes[0] == SYNC && (bytes[1] == SYNC || bytes[1] == '$') ? 1 : 0;
 }
 
 /* ---- samples ---- */
@@ -673,9 +694,10 @@ static int binary_decode(struct vn100 *vn100, const uint8_t *frame, size_t size,
 {
     struct header header;
     if (header_read(frame, size, &header) != FRAME_FOUND
-        || size != header.size + payload_size(&header) + CRC_SIZE) {
-        return -1;
+        || size < header.size + payload_size(&header) + CRC_SIZE - 1) {
+        return -1; /* one byte may be left to the next */
     }
+    vn100->has_left = size < header.size + payload_size(&header) + CRC_SIZE;
     const uint8_t *parts[PART_COUNT] = {NULL};
     parts_find(frame, &header, parts);
     return parts_decode(parts, ticks_of(vn100, parts), samples);
@@ -1076,15 +1098,30 @@ static enum status vn100_init(struct driver_context *context,
     return STATUS_OK;
 }
 
+static enum frame_verdict start_judge(const struct vn100 *vn100, const uint8_t *bytes,
+                                      size_t size, size_t *frame_size)
+{
+    return bytes[0] == SYNC ? binary_judge(vn100, bytes, size, frame_size)
+                            : line_next(bytes, size, frame_size);
+}
+
 static enum frame_verdict vn100_frame_next(const struct driver_context *context,
                                            const uint8_t *bytes, size_t size,
                                            size_t *frame_size)
 {
-    if (bytes[0] == SYNC) {
-        return binary_judge(vn100_look(context), bytes, size, frame_size);
+    const struct vn100 *vn100 = vn100_look(context);
+    size_t lead = vn100->has_left ? lead_size(bytes, size) : 0;
+    if (lead > 0) {
+        /* Not stray, unless what follows is damaged. */
+        enum frame_verdict verdict =
+            start_judge(vn100, bytes + lead, size - lead, frame_size);
+        if (verdict == FRAME_NEED_MORE || (verdict == FRAME_FOUND && *frame_size > 1)) {
+            *frame_size += lead;
+            return verdict;
+        }
     }
-    if (bytes[0] == '$') {
-        return line_next(bytes, size, frame_size);
+    if (bytes[0] == SYNC || bytes[0] == '$') {
+        return start_judge(vn100, bytes, size, frame_size);
     }
     size_t skip = 1;
     while (skip < size && bytes[skip] != SYNC && bytes[skip] != '$') {
@@ -1099,9 +1136,13 @@ static int vn100_decode(struct driver_context *context, const uint8_t *frame,
 {
     struct vn100 *vn100 = vn100_of(context);
     vn100->is_doubting = frame_size < 2;
+    vn100->has_left = false;
     if (frame_size < 2) {
         return -1;
     }
+    size_t lead = lead_size(frame, frame_size);
+    frame += lead;
+    frame_size -= lead;
     if (frame[0] == '$') {
         return line_decode(context, frame, frame_size);
     }

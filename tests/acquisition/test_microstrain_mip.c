@@ -429,7 +429,7 @@ static size_t packet_injure(uint8_t *packet, size_t size, uint64_t *random)
         packet[place] ^= (uint8_t)(1u << random_next(random) % 8);
         break;
     case INJURY_CUT: {
-        /* A lost last byte that equals the next first one would be no damage here. */
+        /* A lost last byte that equals the next first one is no damage: tested below. */
         place = place == size - 1 ? 0 : place;
         size_t gone = 1 + random_next(random) % (size - place);
         memmove(packet + place, packet + place + gone, size - place - gone);
@@ -485,6 +485,34 @@ START_TEST(every_intact_packet_is_found)
     ck_assert_uint_eq(found, wanted);
     ck_assert_uint_eq(false_count, 0);
     free(is_intact);
+    collected_free(&collected);
+}
+
+END_TEST
+
+/* The borrowed byte belongs to both: neither packet may be lost, nor is anything stray when
+ * nothing is lost. */
+START_TEST(first_sync_byte_at_the_end_is_shared)
+{
+    unsigned variant = (unsigned)_i;
+    struct device_model model;
+    struct device_reading reading;
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    model_prepare(&model, &reading);
+    uint8_t packet[DEVICE_MODEL_OUT_MAX];
+    size_t size = 0;
+    uint64_t index = 0;
+    do {
+        size = model.type->sample(&model, 10000u * ++index, &reading, packet);
+    } while (packet[size - 1] != 0x75);
+    size_t lost = variant % 2;
+    collected_feed(&collected, packet, size - lost, variant / 2);
+    size = model.type->sample(&model, 10000u * ++index, &reading, packet);
+    collected_feed(&collected, packet, size, variant / 2);
+    ck_assert_uint_eq(collected_count(&collected, 0), 2);
+    ck_assert_uint_eq(collected.device.counters.skipped_size, 0);
+    ck_assert_uint_eq(collected.device.counters.bad_count, 0);
     collected_free(&collected);
 }
 
@@ -833,6 +861,7 @@ int main(void)
     tcase_set_timeout(streams, 120);
     tcase_add_test(streams, recording_decodes_whole);
     tcase_add_test(streams, every_intact_packet_is_found);
+    tcase_add_loop_test(streams, first_sync_byte_at_the_end_is_shared, 0, 4);
     tcase_add_test(streams, mixed_stream_survives_every_chunking);
     suite_add_tcase(suite, streams);
     TCase *commands = tcase_create("commands");

@@ -625,7 +625,7 @@ static size_t frame_injure(uint8_t *frame, size_t size, uint64_t *random)
         frame[place] ^= (uint8_t)(1u << random_next(random) % 8);
         break;
     case INJURY_CUT: {
-        /* A lost last byte that equals the next first one would be no damage here. */
+        /* A lost last byte that equals the next first one is no damage: tested below. */
         place = place == size - 1 ? 0 : place;
         size_t gone = 1 + random_next(random) % (size - place);
         memmove(frame + place, frame + place + gone, size - place - gone);
@@ -685,6 +685,40 @@ START_TEST(every_intact_frame_is_found)
     ck_assert_uint_eq(found, wanted);
     ck_assert_uint_eq(false_count, 0);
     free(is_intact);
+    collected_free(&collected);
+}
+
+END_TEST
+
+/* The borrowed byte belongs to both: neither frame may be lost, nor is anything stray when
+ * nothing is lost. */
+START_TEST(sync_byte_at_the_end_is_shared)
+{
+    unsigned variant = (unsigned)_i;
+    struct device_model model;
+    struct device_reading reading;
+    struct collected collected;
+    collected_init(&collected, DRIVER, NULL);
+    model_prepare(&model, &reading);
+    uint8_t frame[DEVICE_MODEL_OUT_MAX];
+    size_t size = 0;
+    uint64_t index = 0;
+    do {
+        size = model.type->sample(&model, 10000u * ++index, &reading, frame);
+    } while (frame[size - 1] != 0xFA);
+    size_t lost = variant % 2;
+    collected_feed(&collected, frame, size - lost, variant / 2);
+    if (variant >= 4) {
+        static const char line[] = "$VNRRG,06,0*69\r\n";
+        collected_feed(&collected, line, sizeof line - 1, 0);
+    }
+    size = model.type->sample(&model, 10000u * ++index, &reading, frame);
+    collected_feed(&collected, frame, size, variant / 2);
+    /* With the byte lost a line gives none back: that frame is damaged. */
+    bool is_damaged = variant == 5;
+    ck_assert_uint_eq(collected_count(&collected, 0), is_damaged ? 1 : 2);
+    ck_assert_uint_eq(collected.device.counters.skipped_size > 0, is_damaged);
+    ck_assert_uint_eq(collected.device.counters.bad_count > 0, is_damaged);
     collected_free(&collected);
 }
 
@@ -1032,6 +1066,7 @@ int main(void)
     tcase_set_timeout(streams, 120);
     tcase_add_test(streams, recording_equals_its_reference);
     tcase_add_test(streams, every_intact_frame_is_found);
+    tcase_add_loop_test(streams, sync_byte_at_the_end_is_shared, 0, 6);
     tcase_add_test(streams, mixed_stream_survives_every_chunking);
     suite_add_tcase(suite, streams);
     TCase *commands = tcase_create("commands");
