@@ -204,7 +204,9 @@ struct dialogue {
 /* What outlives an unplugging. */
 struct u3_kept {
     bool has_io;
+    bool is_changed;  /* lines were told to be analog, heard or not */
     uint8_t fio_mask; /* analog lines as found */
+    char identity[IDENTITY_SIZE];
 };
 
 struct u3 {
@@ -1007,6 +1009,15 @@ static void step_enter(struct u3 *u3, enum step step, int64_t now_ns)
     u3->dialogue.sent_ns = now_ns;
 }
 
+/* What was found in another unit is nothing to put back into this one. */
+static void unit_note(const struct u3 *u3, struct u3_kept *kept)
+{
+    if (strcmp(kept->identity, u3->identity) != 0) {
+        memset(kept, 0, sizeof *kept);
+        memcpy(kept->identity, u3->identity, sizeof kept->identity);
+    }
+}
+
 /* The step was answered: keep what was found, choose the next. */
 static enum step step_after(struct u3 *u3, struct u3_kept *kept, uint8_t error)
 {
@@ -1016,6 +1027,7 @@ static enum step step_after(struct u3 *u3, struct u3_kept *kept, uint8_t error)
     case STEP_STOP: /* "was not running" is as good */
         return STEP_DRAIN;
     case STEP_CONFIG:
+        unit_note(u3, kept);
         dialogue->block = 0;
         return STEP_CALIBRATION;
     case STEP_CALIBRATION:
@@ -1029,11 +1041,14 @@ static enum step step_after(struct u3 *u3, struct u3_kept *kept, uint8_t error)
         }
         return STEP_IO_READ;
     case STEP_IO_READ:
-        if (!kept->has_io) {
+        if (!kept->has_io && error == 0) {
             kept->fio_mask = u3->fio_mask;
             kept->has_io = true;
         }
-        return is_analog ? STEP_STREAM_CONFIG : STEP_IO_WRITE;
+        if (!kept->has_io) {
+            notice_set(u3, "LabJack U3: settings could not be read: it is read as it is");
+        }
+        return is_analog || !kept->has_io ? STEP_STREAM_CONFIG : STEP_IO_WRITE;
     case STEP_IO_WRITE:
         if (!is_analog) {
             notice_set(u3, "LabJack U3: inputs stayed digital; free FIO lines that timers "
@@ -1106,19 +1121,24 @@ static size_t u3_command_next(struct driver_context *context, int64_t now_ns,
         step_enter(u3, step_after(u3, kept_of(context), u3->answer_errors[answer]), now_ns);
         return u3_command_next(context, now_ns, bytes);
     }
-    return step_try(u3, now_ns, bytes);
+    size_t size = step_try(u3, now_ns, bytes);
+    if (size > 0 && dialogue->step == STEP_IO_WRITE) {
+        kept_of(context)->is_changed = true; /* also when its answer gets lost */
+    }
+    return size;
 }
 
 static size_t u3_command_stop(struct driver_context *context, uint8_t *bytes)
 {
     struct u3 *u3 = u3_of(context);
-    const struct u3_kept *kept = kept_of(context);
+    struct u3_kept *kept = kept_of(context);
     struct dialogue *dialogue = &u3->dialogue;
     switch (dialogue->stop_step++) {
     case 0:
         return short_command(bytes, STREAM_STOP);
     case 1:
-        if (kept->has_io && kept->fio_mask != u3->fio_mask) {
+        if (kept->has_io && kept->is_changed) {
+            kept->is_changed = false;
             return io_command(bytes, 4, kept->fio_mask);
         }
         break;
@@ -1257,7 +1277,7 @@ static const char *u3_notice_get(const struct driver_context *context, unsigned 
 
 static const struct usb_id USB_IDS[] = {{0x0CD5, 0x0003, false}};
 
-/* Each stream packet is a transfer of its own; 128 hold 12 s of scans at 250 Hz. */
+/* Each stream packet is a transfer of its own; 128 of at most 20 ms hold 2.56 s. */
 static const struct transport_usb_profile USB = {
     .kind = TRANSPORT_USB_BULK, .transfer_size = 64, .transfer_count = 128};
 

@@ -767,6 +767,73 @@ START_TEST(io_is_left_as_found)
 
 END_TEST
 
+/* Let 1 s pass; of what sets the lines every answer gets lost. */
+static void session_run_unanswered(struct session *session)
+{
+    const struct driver *driver = session->collected.device.driver;
+    for (unsigned step = 0; step < 1000; step++, session->now_ns += MS) {
+        uint8_t bytes[DRIVER_COMMAND_MAX];
+        size_t size = driver->command_next(&session->collected.device.context,
+                                           session->now_ns, bytes);
+        if (size == 12 && bytes[3] == 0x0B && bytes[6] != 0) {
+            uint8_t reply[DEVICE_MODEL_OUT_MAX];
+            session->model->type->hear(session->model, 0, bytes, size, reply);
+        } else if (size > 0) {
+            session_say(session, bytes, size);
+        }
+    }
+}
+
+START_TEST(io_is_left_as_found_without_an_answer)
+{
+    struct device_model model;
+    struct session session;
+    const struct driver_settings settings = {.channel = "A6"};
+    model_init(&model, SERIAL_LV);
+    session_open(&session, &model, &settings);
+    session_run_unanswered(&session);
+    const struct driver *driver = session.collected.device.driver;
+    uint8_t bytes[DRIVER_COMMAND_MAX];
+    uint8_t wanted[16];
+    size_t wanted_size = hex_decode("5AF8030B53000400 40000F00", wanted, sizeof wanted);
+    ck_assert_uint_eq(driver->command_stop(&session.collected.device.context, bytes), 2);
+    ck_assert_uint_eq(driver->command_stop(&session.collected.device.context, bytes),
+                      wanted_size);
+    ck_assert_mem_eq(bytes, wanted, wanted_size);
+    session_close(&session);
+}
+
+END_TEST
+
+/* After a replugging another unit is there: what was found in the first is not its. */
+START_TEST(other_unit_keeps_its_own_lines)
+{
+    struct device_model model;
+    struct session session;
+    const struct driver_settings settings = {.channel = "A6"};
+    model_init(&model, SERIAL_LV);
+    session_open(&session, &model, &settings);
+    session_run(&session, 1000 * MS);
+    struct device_model other;
+    model_init(&other, SERIAL_LV + 1);
+    static const char lines[] = "5DF8030B56000400 40001200"; /* FIO1 and FIO4 analog */
+    uint8_t command[16];
+    uint8_t reply[DEVICE_MODEL_OUT_MAX];
+    size_t size = hex_decode(lines, command, sizeof command);
+    ck_assert_uint_gt(other.type->hear(&other, 0, command, size, reply), 2);
+    session.model = &other;
+    device_interrupt(&session.collected.device);
+    session_run(&session, 1000 * MS);
+    const struct driver *driver = session.collected.device.driver;
+    uint8_t bytes[DRIVER_COMMAND_MAX];
+    ck_assert_uint_eq(driver->command_stop(&session.collected.device.context, bytes), 2);
+    ck_assert_uint_eq(driver->command_stop(&session.collected.device.context, bytes), size);
+    ck_assert_mem_eq(bytes, command, size);
+    session_close(&session);
+}
+
+END_TEST
+
 START_TEST(stream_of_a_crashed_session_is_stopped)
 {
     struct device_model model;
@@ -1107,6 +1174,8 @@ int main(void)
     tcase_add_test(dialogue, session_with_the_model);
     tcase_add_loop_test(dialogue, own_constants_are_used, 0, 2);
     tcase_add_test(dialogue, io_is_left_as_found);
+    tcase_add_test(dialogue, io_is_left_as_found_without_an_answer);
+    tcase_add_test(dialogue, other_unit_keeps_its_own_lines);
     tcase_add_test(dialogue, stream_of_a_crashed_session_is_stopped);
     tcase_add_test(dialogue, full_buffer_of_the_model);
     tcase_add_loop_test(dialogue, rate_is_read_back, 0, 6);
