@@ -433,6 +433,74 @@ START_TEST(ranges_are_left_as_found)
 
 END_TEST
 
+/* Let 1 s pass. @return Count of requests that set the ranges. */
+static unsigned ranges_written(struct session *session, bool is_read_refused)
+{
+    const struct driver *driver = session->collected.device.driver;
+    unsigned count = 0;
+    for (unsigned step = 0; step < 1000; step++, session->now_ns += MS) {
+        uint8_t bytes[DRIVER_COMMAND_MAX];
+        if (!driver->command_next(&session->collected.device.context, session->now_ns,
+                                  bytes)) {
+            continue;
+        }
+        count += bytes[0] == 0x40 && bytes[1] == 0x14;
+        if (is_read_refused && bytes[0] == 0xC0 && bytes[1] == 0x14) {
+            session_hear(session, 0x80, TRANSPORT_PACKET_STALL, bytes, 8);
+        } else {
+            session_say(session, bytes);
+        }
+    }
+    return count;
+}
+
+START_TEST(ranges_that_are_right_or_unknown_are_left_alone)
+{
+    static const uint8_t right[16] = {0x40, 0x14, 0, 0, 0, 0, 8, 0, 1, 1, 1, 1, 1, 1, 1, 1};
+    static const uint8_t other[16] = {0x40, 0x14, 0, 0, 0, 0, 8, 0, 2, 2, 2, 2, 2, 2, 2, 2};
+    struct device_model model;
+    struct session session;
+    uint8_t bytes[DRIVER_COMMAND_MAX];
+    model_init(&model, SERIAL);
+    ck_assert_int_eq(model_control(&model, _i ? other : right, bytes), 0);
+    session_open(&session, &model, NULL);
+    ck_assert_uint_eq(ranges_written(&session, _i == 1), 0);
+    ck_assert_int_eq(strstr(notice_of(&session), "ranges cannot be read") != NULL, _i);
+    const struct driver *driver = session.collected.device.driver;
+    ck_assert_uint_gt(driver->command_stop(&session.collected.device.context, bytes), 0);
+    ck_assert_uint_eq(driver->command_stop(&session.collected.device.context, bytes), 0);
+    session_close(&session);
+}
+
+END_TEST
+
+/* After a replugging another unit is there: what was found in the first is not its. */
+START_TEST(other_unit_keeps_its_own_ranges)
+{
+    static const uint8_t found[2][16] = {
+        {0x40, 0x14, 0, 0, 0, 0, 8, 0, 2, 2, 2, 2, 2, 2, 2, 2},
+        {0x40, 0x14, 0, 0, 0, 0, 8, 0, 3, 3, 3, 3, 3, 3, 3, 3}};
+    struct device_model models[2];
+    struct session session;
+    uint8_t bytes[DRIVER_COMMAND_MAX];
+    for (unsigned unit = 0; unit < 2; unit++) {
+        model_init(&models[unit], SERIAL + unit);
+        ck_assert_int_eq(model_control(&models[unit], found[unit], bytes), 0);
+    }
+    session_open(&session, &models[0], NULL);
+    ck_assert_uint_eq(ranges_written(&session, false), 1);
+    session.model = &models[1];
+    device_interrupt(&session.collected.device);
+    ck_assert_uint_eq(ranges_written(&session, false), 1);
+    const struct driver *driver = session.collected.device.driver;
+    ck_assert_uint_gt(driver->command_stop(&session.collected.device.context, bytes), 0);
+    ck_assert_uint_eq(driver->command_stop(&session.collected.device.context, bytes), 16);
+    ck_assert_mem_eq(bytes, found[1], 16);
+    session_close(&session);
+}
+
+END_TEST
+
 START_TEST(overrun_is_a_gap_and_starts_again)
 {
     struct device_model model;
@@ -658,6 +726,8 @@ int main(void)
     tcase_add_loop_test(dialogue, session_with_the_model, 0, 3);
     tcase_add_test(dialogue, own_constants_are_used);
     tcase_add_test(dialogue, ranges_are_left_as_found);
+    tcase_add_loop_test(dialogue, ranges_that_are_right_or_unknown_are_left_alone, 0, 2);
+    tcase_add_test(dialogue, other_unit_keeps_its_own_ranges);
     tcase_add_test(dialogue, overrun_is_a_gap_and_starts_again);
     tcase_add_test(dialogue, scan_of_a_crashed_session_is_stopped);
     tcase_add_loop_test(dialogue, rate_is_what_the_pacer_can, 0, 4);
