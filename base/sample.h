@@ -32,7 +32,8 @@ enum sample_flag {
     SAMPLE_UNCALIBRATED = 1 << 2, /* the device said so, or gives raw counts */
     SAMPLE_LOW_BATTERY = 1 << 3,
     SAMPLE_CLOCK_RESTARTED =
-        1 << 4,             /* device ticks jumped backwards: the device restarted */
+        1 << 4, /* device ticks jumped backwards (the device restarted), or a silence was
+                 * longer than they can tell */
     SAMPLE_DERIVED = 1 << 5 /* the driver computed channels from others of the device */
 };
 

@@ -134,6 +134,7 @@ struct gamepad {
     bool is_running; /* last is of a report */
     struct pace pace;
     uint64_t ticks;
+    bool is_clock_lost; /* ticks before the newest report say nothing of those from it on */
     uint32_t sequence;
     double even_ticks; /* of the steps without loss, until the rate is known */
     uint32_t even_count;
@@ -320,7 +321,8 @@ static bool calibration_read(const uint8_t *bytes, struct calibration *calibrati
         int range = plus - axis_read(values, 12 + 2 * axis);
         double gyro_deg_s = gyro ? (double)speed / gyro : 0.0;
         double accel_g = range ? 2.0 / range : 0.0;
-        double bias = plus - range / 2; /* whole numbers, as the maker's driver has it */
+        /* Whole numbers, as the maker's driver has it; without a range there is none. */
+        double bias = range ? plus - range / 2 : 0;
         is_sound = is_sound && abs(zero) <= ZERO_MAX && fabs(bias) <= ZERO_MAX
                    && (gyro == 0 || is_near(gyro_deg_s, NOMINAL_GYRO_DEG_S))
                    && (range == 0 || is_near(accel_g, NOMINAL_ACCEL_G));
@@ -562,7 +564,8 @@ static void pace_forget(struct gamepad *gamepad)
 
 /* A silence too long for one step. The wraps of the clock that passed are those for which
  * the counter fits; without a counter, or when none fits, none is assumed and the pace is
- * learned anew.
+ * learned anew. A short clock with a short counter says the same after 1.2 s and after 5 s:
+ * where it wrapped at all, the count is the least that fits, and the clock begins anew.
  * @param count  Out: reports, lost ones too. @return Ticks that passed. */
 static uint64_t silence_measure(struct gamepad *gamepad, struct mark step, uint32_t *count)
 {
@@ -576,6 +579,7 @@ static uint64_t silence_measure(struct gamepad *gamepad, struct mark step, uint3
         double miss = remainder((double)step.counter / stride - reports, wrap);
         if (fabs(miss) <= 1.0 + reports / 128.0 && reports + miss >= 1.0) {
             *count = (uint32_t)(reports + miss);
+            gamepad->is_clock_lost = turn > 0 && layout->time_wraps_max > 1;
             return ticks;
         }
         ticks += layout->time_wrap;
@@ -583,6 +587,7 @@ static uint64_t silence_measure(struct gamepad *gamepad, struct mark step, uint3
     pace_forget(gamepad);
     /* Without a counter a loss shows in time alone. */
     bool is_lost = stride > 0 || step.time > 3.5 * period;
+    gamepad->is_clock_lost = is_lost && layout->time_wraps_max > 1;
     *count = is_lost ? (uint32_t)fmax(round(step.time / period), 2.0) : 1;
     return step.time;
 }
@@ -630,6 +635,7 @@ static void rate_measure(struct gamepad *gamepad, double step_ticks)
 static bool report_time(struct gamepad *gamepad, struct mark mark)
 {
     const struct layout *layout = gamepad->layout;
+    gamepad->is_clock_lost = false;
     if (!gamepad->is_running) {
         gamepad->is_running = true;
         gamepad->ticks = mark.time;
@@ -682,6 +688,7 @@ static void inertial_fill(const struct gamepad *gamepad, const uint8_t *report,
     sample_begin(gamepad, sample, INERTIAL);
     sample->sequence = gamepad->sequence;
     sample->flags |= calibration->is_factory ? 0 : SAMPLE_UNCALIBRATED;
+    sample->flags |= gamepad->is_clock_lost ? SAMPLE_CLOCK_RESTARTED : 0;
     for (int axis = 0; axis < AXIS_COUNT; axis++) {
         int gyro = axis_read(report + gamepad->layout->gyro, axis);
         int accel = axis_read(report + gamepad->layout->accel, axis);

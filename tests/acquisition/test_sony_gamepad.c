@@ -429,6 +429,35 @@ START_TEST(long_silence_is_a_gap)
 
 END_TEST
 
+/* The wraps of the short clock in a silence cannot be counted: the clock is said to begin
+ * anew, whether or not some count of them fits. Below one wrap (87 reports) it goes on. */
+START_TEST(silence_of_unknown_length_is_flagged)
+{
+    static const size_t losses[] = {20, 60, 300, 1250, 2000, 3000};
+    const struct kind *kind = &KINDS[_i];
+    for (unsigned i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+        size_t lost = losses[i];
+        uint8_t *bytes = recording_make(kind, GENUINE_SERIAL, 200 + lost);
+        struct collected collected;
+        collected_init(&collected, kind->driver, NULL);
+        collected_feed(&collected, bytes, (size_t)100 * REPORT_SIZE, 0);
+        size_t before = collected_count(&collected, 0);
+        collected_feed(&collected, bytes + (100 + lost) * REPORT_SIZE,
+                       (size_t)100 * REPORT_SIZE, 0);
+        unsigned flags = inertial_at(&collected, before)->flags;
+        bool is_unknown = kind == &KINDS[1] && lost > 87;
+        ck_assert_uint_ne(flags & SAMPLE_GAP_BEFORE, 0);
+        ck_assert_int_eq((flags & SAMPLE_CLOCK_RESTARTED) != 0, is_unknown);
+        ck_assert_uint_eq(inertial_at(&collected, before + 1)->flags
+                              & (SAMPLE_GAP_BEFORE | SAMPLE_CLOCK_RESTARTED),
+                          0);
+        collected_free(&collected);
+        free(bytes);
+    }
+}
+
+END_TEST
+
 START_TEST(controller_switched_off_and_on_restarts)
 {
     const struct kind *kind = &KINDS[0];
@@ -804,6 +833,27 @@ START_TEST(empty_calibration_is_nominal)
     unsigned notice_count = 0;
     collected.device.driver->notice_get(&collected.device.context, &notice_count);
     ck_assert_uint_eq(notice_count, 1);
+    collected_free(&collected);
+}
+
+END_TEST
+
+START_TEST(calibration_without_a_range_has_no_bias)
+{
+    const struct kind *kind = &KINDS[_i];
+    struct device_model model = model_make(kind, GENUINE_SERIAL);
+    uint8_t bytes[DEVICE_MODEL_OUT_MAX];
+    size_t size = calibration_ask(kind, &model, bytes);
+    put_u16(bytes + 23, 100); /* accelerometer x: +1 g and -1 g read the same */
+    put_u16(bytes + 25, 100);
+    struct collected collected;
+    collected_init(&collected, kind->driver, NULL);
+    collected_feed(&collected, bytes, size, 0);
+    report_make(kind, 1, 1000, bytes);
+    collected_feed(&collected, bytes, REPORT_SIZE, 0);
+    /* Nominal scale, no bias; tolerance: the rounding of a float. */
+    ck_assert_double_eq_tol((double)inertial_at(&collected, 0)->values[3],
+                            framing_i16(bytes + kind->accel) * 4.0 / 32767.0, 1e-6);
     collected_free(&collected);
 }
 
@@ -1229,6 +1279,7 @@ static void tests_add_values(TCase *tests)
     tcase_add_test(tests, clock_at_the_last_tick_wraps);
     tcase_add_loop_test(tests, lost_reports_are_counted_exactly, 0, KIND_COUNT);
     tcase_add_loop_test(tests, long_silence_is_a_gap, 0, KIND_COUNT);
+    tcase_add_loop_test(tests, silence_of_unknown_length_is_flagged, 0, KIND_COUNT);
     tcase_add_test(tests, controller_switched_off_and_on_restarts);
     tcase_add_loop_test(tests, replug_begins_anew, 0, KIND_COUNT);
     tcase_add_loop_test(tests, rails_are_flagged, 0, KIND_COUNT);
@@ -1248,6 +1299,7 @@ static void tests_add_dialogue(TCase *tests)
     tcase_add_loop_test(tests, refused_calibration_is_asked_three_times, 0, KIND_COUNT);
     tcase_add_loop_test(tests, model_refuses_what_it_does_not_know, 0, KIND_COUNT);
     tcase_add_loop_test(tests, empty_calibration_is_nominal, 0, KIND_COUNT);
+    tcase_add_loop_test(tests, calibration_without_a_range_has_no_bias, 0, KIND_COUNT);
     tcase_add_loop_test(tests, wrong_calibration_is_not_taken, 0, KIND_COUNT);
     tcase_add_loop_test(tests, asked_rate_that_it_does_not_have_is_told, 0, KIND_COUNT);
 }
