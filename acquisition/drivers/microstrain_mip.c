@@ -284,6 +284,7 @@ struct kept {
     uint8_t is_streaming;
     uint8_t format_size;
     uint8_t format[FORMAT_MAX]; /* descriptor u8, decimation u16, each */
+    char identity[IDENTITY_SIZE];
 };
 
 _Static_assert(sizeof(struct mip) <= DRIVER_CONTEXT_SIZE, "context too small");
@@ -756,6 +757,17 @@ static void ack_decode(struct mip *mip, const uint8_t *packet, const uint8_t *da
     }
 }
 
+/* What was found in another unit is nothing to put back into this one, which was told to
+ * be idle before it said who it is. */
+static void unit_note(const struct mip *mip, struct kept *kept)
+{
+    if (kept->identity[0] && strcmp(kept->identity, mip->identity) != 0) {
+        memset(kept, 0, sizeof *kept);
+        kept->is_told = true;
+    }
+    memcpy(kept->identity, mip->identity, sizeof kept->identity);
+}
+
 static void answer_decode(struct driver_context *context, const uint8_t *packet)
 {
     struct mip *mip = mip_of(context);
@@ -767,6 +779,9 @@ static void answer_decode(struct driver_context *context, const uint8_t *packet)
         } else if (set == SET_BASE && field.descriptor == REPLY_INFO
                    && field.size == REPLY_INFO_SIZE) {
             info_decode(mip, field.data);
+            if (mip->is_waiting && mip->step == STEP_INFO) {
+                unit_note(mip, kept_of(context));
+            }
         }
     }
     for (size_t used = 0; field_next(packet, &used, &field);) {

@@ -315,6 +315,7 @@ struct kept {
     bool is_ascii_changed;
     char output[REGISTER_SIZE];
     char ascii[REGISTER_SIZE];
+    char serial[TEXT_SIZE];
 };
 
 _Static_assert(sizeof(struct vn100) <= DRIVER_CONTEXT_SIZE, "context too small");
@@ -851,11 +852,22 @@ static void found_keep(char *out, size_t capacity, const char *values, size_t si
     }
 }
 
+/* What was found in another unit is nothing to put back into this one. */
+static void unit_note(const struct vn100 *vn100, struct kept *kept)
+{
+    if (kept->serial[0] && strcmp(kept->serial, vn100->serial) != 0) {
+        memset(kept, 0, sizeof *kept);
+    }
+    memcpy(kept->serial, vn100->serial, sizeof kept->serial);
+}
+
 static void step_answer(struct driver_context *context, const char *values, size_t size)
 {
     struct vn100 *vn100 = vn100_of(context);
     struct kept *kept = kept_of(context);
-    if (vn100->step == STEP_ASCII_READ && !kept->is_ascii_changed) {
+    if (vn100->step == STEP_SERIAL) {
+        unit_note(vn100, kept);
+    } else if (vn100->step == STEP_ASCII_READ && !kept->is_ascii_changed) {
         found_keep(kept->ascii, sizeof kept->ascii, values, size);
     } else if (vn100->step == STEP_OUTPUT_READ && !kept->is_output_changed) {
         found_keep(kept->output, sizeof kept->output, values, size);

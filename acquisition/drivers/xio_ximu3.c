@@ -255,6 +255,7 @@ struct ximu3_kept {
     uint32_t found_mask;
     uint32_t changed_mask;
     int32_t found[SETTING_COUNT];
+    char number[NAME_SIZE]; /* of the unit */
 };
 
 _Static_assert(sizeof(struct ximu3_kept) <= DRIVER_KEPT_SIZE, "kept too small");
@@ -1014,6 +1015,18 @@ static void rate_check(struct ximu3 *ximu3)
     }
 }
 
+/* What was found in another unit is nothing to put back into this one. */
+static void unit_note(const struct ximu3 *ximu3, struct ximu3_kept *kept)
+{
+    if (!ximu3->number[0]) {
+        return;
+    }
+    if (kept->number[0] && strcmp(kept->number, ximu3->number) != 0) {
+        memset(kept, 0, sizeof *kept);
+    }
+    memcpy(kept->number, ximu3->number, sizeof kept->number);
+}
+
 static size_t ximu3_command_next(struct driver_context *context, int64_t now_ns,
                                  uint8_t *bytes)
 {
@@ -1022,6 +1035,7 @@ static size_t ximu3_command_next(struct driver_context *context, int64_t now_ns,
     if (is_patient || ximu3->step == STEP_OVER) {
         return 0;
     }
+    unit_note(ximu3, kept_of(context));
     if (ximu3->try_count == COMMAND_TRY_MAX) {
         step_give_up(ximu3);
     }

@@ -774,6 +774,21 @@ START_TEST(replugged_device_keeps_its_first_settings)
 
 END_TEST
 
+START_TEST(other_unit_keeps_its_own_settings)
+{
+    struct dialogue dialogue;
+    dialogue_init(&dialogue, DRIVER, 100.0, 50.0);
+    dialogue_run(&dialogue, 1000);
+    device_interrupt(&dialogue.collected.device);
+    dialogue.model.type->init(&dialogue.model, 25.0, 4712);
+    dialogue_run(&dialogue, 1000);
+    dialogue_stop(&dialogue);
+    check_setting(&dialogue, READ_FORMAT, "04F10F00 0D8F8003 D50028 040028 050028");
+    dialogue_free(&dialogue);
+}
+
+END_TEST
+
 START_TEST(stop_between_idle_and_resume_resumes)
 {
     struct dialogue dialogue;
@@ -874,6 +889,7 @@ int main(void)
     tcase_add_test(commands, mute_device_is_asked_three_times_each);
     tcase_add_loop_test(commands, unread_setting_is_left_alone, 0, 2);
     tcase_add_test(commands, replugged_device_keeps_its_first_settings);
+    tcase_add_test(commands, other_unit_keeps_its_own_settings);
     tcase_add_test(commands, stop_between_idle_and_resume_resumes);
     tcase_add_loop_test(commands, refusals_are_told_to_people, 0, 6);
     tcase_add_test(commands, model_answers_as_the_maker_says);

@@ -953,6 +953,21 @@ START_TEST(replugged_device_keeps_its_first_settings)
 
 END_TEST
 
+START_TEST(other_unit_keeps_its_own_settings)
+{
+    struct dialogue dialogue;
+    dialogue_init(&dialogue, DRIVER, 100.0, 50.0);
+    dialogue_run(&dialogue, 1000);
+    device_interrupt(&dialogue.collected.device);
+    dialogue.model.type->init(&dialogue.model, 25.0, 4712);
+    dialogue_run(&dialogue, 1000);
+    dialogue_stop(&dialogue);
+    check_register(&dialogue, READ_OUTPUT, "$VNRRG,75,1,32,01,0131*");
+    dialogue_free(&dialogue);
+}
+
+END_TEST
+
 START_TEST(stop_before_anything_was_told_sends_nothing)
 {
     struct dialogue dialogue;
@@ -1078,6 +1093,7 @@ int main(void)
     tcase_add_test(commands, mute_device_is_asked_three_times_each);
     tcase_add_loop_test(commands, unread_register_is_left_alone, 0, 2);
     tcase_add_test(commands, replugged_device_keeps_its_first_settings);
+    tcase_add_test(commands, other_unit_keeps_its_own_settings);
     tcase_add_test(commands, stop_before_anything_was_told_sends_nothing);
     tcase_add_loop_test(commands, errors_are_told_to_people, 0, 7);
     tcase_add_test(commands, lines_may_carry_a_crc);

@@ -960,6 +960,23 @@ START_TEST(replugged_unit_is_left_as_first_found)
 
 END_TEST
 
+START_TEST(other_unit_keeps_its_own_settings)
+{
+    struct line line;
+    const struct driver_settings settings = {.rate_hz = 100.0};
+    line_open(&line, &settings, 0.0);
+    line_run(&line, 3.0);
+    device_interrupt(&line.collected.device);
+    line.model.type->init(&line.model, 25.0, 0x51D00002);
+    line_run(&line, 6.0);
+    setting_expect(&line, "inertial_message_rate_divisor", "4");
+    line_stop(&line);
+    setting_expect(&line, "inertial_message_rate_divisor", "16");
+    collected_free(&line.collected);
+}
+
+END_TEST
+
 START_TEST(unit_that_is_as_wanted_is_left_alone)
 {
     struct line line;
@@ -1127,6 +1144,7 @@ int main(void)
     tcase_add_loop_test(model, unit_is_set_up_and_left_as_found, 0, 4);
     tcase_add_test(model, unread_settings_are_left_alone);
     tcase_add_test(model, replugged_unit_is_left_as_first_found);
+    tcase_add_test(model, other_unit_keeps_its_own_settings);
     tcase_add_test(model, unit_that_is_as_wanted_is_left_alone);
     tcase_add_test(model, accessory_carries_a_strip_on_the_unit_s_clock);
     tcase_add_loop_test(model, model_and_driver_agree, 0, 10);
