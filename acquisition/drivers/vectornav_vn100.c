@@ -25,6 +25,7 @@ enum {
     NOTICE_SIZE = 128,
     IDENTITY_SIZE = 96,
     COMMAND_TRY_MAX = 3,
+    TIMELESS_MAX = 100, /* more than another output sends between two frames */
     BASE_RATE_HZ = 800, /* output rate is this over the divisor */
     DIVISOR_MAX = 800
 };
@@ -282,11 +283,12 @@ enum stop_step {
 };
 
 struct vn100 {
-    bool is_timeless;      /* the newest inertial frame had no time */
-    bool has_inertial;     /* seen since the start */
-    uint64_t newest_ticks; /* 0 = no time so far */
-    bool is_doubting;      /* what came last was damaged */
-    bool has_left;         /* the last frame left a byte to the next */
+    bool is_timeless;        /* inertial frames have no time */
+    uint32_t timeless_count; /* such frames in a row */
+    bool has_inertial;       /* seen since the start */
+    uint64_t newest_ticks;   /* 0 = no time so far */
+    bool is_doubting;        /* what came last was damaged */
+    bool has_left;           /* the last frame left a byte to the next */
 
     double asked_hz;
     double rate_hz;         /* as the device says; 0 = not said */
@@ -673,14 +675,19 @@ static int parts_decode(const uint8_t *const parts[PART_COUNT], uint64_t ticks,
     return count;
 }
 
-/* The time of a frame. One without time has none if it carries the inertial stream; of a
- * lesser frame between timed ones the newest time is known. */
+/* The time of a frame. Of a frame between timed ones, lesser or from another of the three
+ * outputs, the newest time is known; there is none when so many inertial ones in a row had
+ * none. */
 static uint64_t ticks_of(struct vn100 *vn100, const uint8_t *const parts[PART_COUNT])
 {
     bool is_inertial =
         (parts[PART_RATE] || parts[PART_RATE_UNCOMPENSATED])
         && (parts[PART_ACCELERATION] || parts[PART_ACCELERATION_UNCOMPENSATED]);
-    if (is_inertial || !vn100->has_inertial) {
+    if (is_inertial) {
+        vn100->timeless_count = parts[PART_TIME] ? 0 : vn100->timeless_count + 1;
+    }
+    if (parts[PART_TIME] ? is_inertial || !vn100->has_inertial
+                         : !vn100->has_inertial || vn100->timeless_count >= TIMELESS_MAX) {
         vn100->is_timeless = !parts[PART_TIME];
     }
     vn100->has_inertial = vn100->has_inertial || is_inertial;

@@ -413,6 +413,32 @@ START_TEST(frames_without_time_have_no_clock)
 
 END_TEST
 
+/* Two outputs, one of them without time: the clock of the other is kept. When it ends, none
+ * is left. */
+START_TEST(output_without_time_does_not_hide_the_clock)
+{
+    struct collected collected;
+    const struct driver_settings settings = {.rate_hz = 100.0};
+    collected_init(&collected, DRIVER, &settings);
+    const struct device *device = &collected.device;
+    for (unsigned index = 0; index < 50; index++) {
+        uint64_t ticks = 7000000000u + 10000000u * (uint64_t)index;
+        inertial_feed(&collected, ticks, true);
+        inertial_feed(&collected, 0, false);
+        ck_assert(driver_tick_s(device->driver, &device->context) > 0.0);
+        ck_assert_uint_eq(collected.samples[collected.count - 1].device_ticks, ticks);
+    }
+    ck_assert_uint_eq(device->counters.gap_count, 0);
+    ck_assert_uint_eq(device->counters.restart_count, 0);
+    for (unsigned index = 0; index < 100; index++) {
+        inertial_feed(&collected, 0, false);
+    }
+    check_float_eq(driver_tick_s(device->driver, &device->context), 0.0);
+    collected_free(&collected);
+}
+
+END_TEST
+
 START_TEST(lost_samples_and_restarts_are_seen_by_time)
 {
     struct collected collected;
@@ -1074,6 +1100,7 @@ int main(void)
     tcase_add_loop_test(frames, saturation_is_flagged, 0, 7);
     tcase_add_loop_test(frames, half_or_no_number_is_no_inertial_sample, 0, 4);
     tcase_add_test(frames, frames_without_time_have_no_clock);
+    tcase_add_test(frames, output_without_time_does_not_hide_the_clock);
     tcase_add_test(frames, lost_samples_and_restarts_are_seen_by_time);
     tcase_add_test(frames, false_sync_is_stepped_over);
     suite_add_tcase(suite, frames);
