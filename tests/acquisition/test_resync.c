@@ -3,8 +3,10 @@
  * with the format's own start bytes in fields that stay the same. What the driver decodes
  * from the undamaged stream is what must come out.
  *
- * LIMBER_RESYNC_FRAMES: frames of each driver (default 40000); LIMBER_RESYNC_TABLE: prints
- * a table of what happened. */
+ * LIMBER_RESYNC_FRAMES: frames of each driver (default 40000); LIMBER_RESYNC_SEED: other
+ * frames and other damage (default 0); LIMBER_RESYNC_TABLE: prints a table of what
+ * happened.
+ */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -46,12 +48,12 @@ struct format {
     void (*patch)(uint8_t *burst, size_t size);
     uint8_t start[2]; /* those bytes */
     /* Share of the damaged frames that may give something wrong: 1 / (values of its
-     * checksum), with room for chance. 0 = none may. */
+     * checksum), with room for chance. */
     double false_share;
-    /* Frames of which one may be lost, 0 = none: where the sum is one byte and nothing in
-     * the frame tells which one had to come next, an intact frame between two damaged ones
-     * cannot always be told from a chance one that overlaps it. */
-    unsigned frames_per_loss;
+    /* Frames of which one may be lost, or give something wrong though single bits flipped:
+     * an intact frame beside damage cannot always be told from one whose checksum fits by
+     * chance. */
+    unsigned frames_per_accident;
 };
 
 static void disguise_witmotion(struct device_reading *reading)
@@ -120,42 +122,57 @@ static void patch_rvc(uint8_t *burst, size_t size)
     burst[size - 1] = framing_sum8(burst + 2, size - 3);
 }
 
+#define SHARE_8_BIT  0.01
+#define SHARE_16_BIT 0.0002
+
+enum {
+    ACCIDENT_8_BIT = 500000,
+    ACCIDENT_16_BIT = 1000000
+};
+
 static const struct format FORMATS[] = {
     {.driver = "xsens-mti",
      .settings = {.rate_hz = 100.0},
      .streams = {{"inertial", false}},
      .patch = patch_mti,
      .start = {0xFA, 0xFF},
-     .false_share = 0.01},
+     .false_share = SHARE_8_BIT,
+     .frames_per_accident = ACCIDENT_8_BIT},
     {.driver = "vectornav-vn100",
      .settings = {.rate_hz = 100.0},
      .streams = {{"inertial", false}},
      .patch = patch_vn100,
-     .start = {0xFA, 0x01}},
+     .start = {0xFA, 0x01},
+     .false_share = SHARE_16_BIT,
+     .frames_per_accident = ACCIDENT_16_BIT},
     {.driver = "microstrain-mip",
      .settings = {.rate_hz = 100.0},
      .streams = {{"inertial", false}},
      .patch = patch_mip,
-     .start = {0x75, 0x65}},
+     .start = {0x75, 0x65},
+     .false_share = SHARE_16_BIT,
+     .frames_per_accident = ACCIDENT_16_BIT},
     {.driver = "witmotion",
      .settings = {.rate_hz = 100.0},
      .streams = {{"inertial", true}, {"angle", false}},
      .disguise = disguise_witmotion,
      .start = {0x55, 0x51},
-     .false_share = 0.01,
-     .frames_per_loss = 500000},
+     .false_share = SHARE_8_BIT,
+     .frames_per_accident = ACCIDENT_8_BIT},
     {.driver = "bno08x-rvc",
      .settings = {.rate_hz = 100.0},
      .streams = {{"angles", false}},
      .patch = patch_rvc,
      .start = {0xAA, 0xAA},
-     .false_share = 0.01},
+     .false_share = SHARE_8_BIT,
+     .frames_per_accident = ACCIDENT_8_BIT},
     {.driver = "labjack-u3",
      .settings = {.rate_hz = 100.0},
      .streams = {{"analog", false}},
      .patch = patch_u3,
      .start = {0xF9, 0x0C},
-     .false_share = 0.01},
+     .false_share = SHARE_8_BIT,
+     .frames_per_accident = ACCIDENT_8_BIT},
 };
 
 enum {
@@ -401,6 +418,12 @@ static enum fate frame_damage(struct storm *storm, const uint8_t *frame, uint8_t
 
 /* ---- the stream ---- */
 
+static unsigned long number_of(const char *variable, unsigned long otherwise)
+{
+    const char *text = getenv(variable);
+    return text ? strtoul(text, NULL, 10) : otherwise;
+}
+
 static void storm_open(struct storm *storm)
 {
     const struct format *format = storm->format;
@@ -412,7 +435,7 @@ static void storm_open(struct storm *storm)
                               OPENING_MS, storm->clean, &size));
     storm->clean_end = size;
     storm->opening_left = size;
-    storm->random = 0x9E3779B97F4A7C15u;
+    storm->random = 0x9E3779B97F4A7C15u * (2 * number_of("LIMBER_RESYNC_SEED", 0) + 1);
     const struct driver *driver = storm->line.device.driver;
     ck_assert(driver->has_checksum);
     ck_assert_int_eq(driver->init(&storm->clean_context, &format->settings), STATUS_OK);
@@ -545,20 +568,13 @@ static void clean_step(struct storm *storm)
     storm->opening_left -= step < storm->opening_left ? step : storm->opening_left;
 }
 
-static unsigned frames_wanted(void)
-{
-    const char *text = getenv("LIMBER_RESYNC_FRAMES");
-    unsigned long count = text ? strtoul(text, NULL, 10) : 0;
-    return count > 0 ? (unsigned)count : FRAMES_DEFAULT;
-}
-
 static struct storm *storm_run(const struct format *format, bool is_flips_only)
 {
     struct storm *storm = calloc(1, sizeof *storm);
     ck_assert_ptr_nonnull(storm);
     storm->format = format;
     storm->is_flips_only = is_flips_only;
-    storm->frames_wanted = frames_wanted();
+    storm->frames_wanted = (unsigned)number_of("LIMBER_RESYNC_FRAMES", FRAMES_DEFAULT);
     storm_open(storm);
     while (storm->frame_count < storm->frames_wanted) {
         clean_step(storm);
@@ -572,11 +588,14 @@ static struct storm *storm_run(const struct format *format, bool is_flips_only)
     return storm;
 }
 
+static unsigned accidents_max(const struct storm *storm)
+{
+    return storm->frames_wanted / storm->format->frames_per_accident;
+}
+
 static void storm_check(struct storm *storm)
 {
-    unsigned frames_per_loss = storm->format->frames_per_loss;
-    unsigned loss_max = frames_per_loss > 0 ? storm->frames_wanted / frames_per_loss : 0;
-    ck_assert_uint_le(storm->lost_count, loss_max);
+    ck_assert_uint_le(storm->lost_count, accidents_max(storm));
     ck_assert_uint_eq(storm->leaked_count, 0);
     ck_assert_uint_gt(storm->damaged_count, storm->frames_wanted / 200);
     ck_assert_uint_gt(storm->sample_count, storm->frames_wanted / 8);
@@ -602,7 +621,7 @@ END_TEST
 START_TEST(flipped_bits_give_nothing)
 {
     struct storm *storm = storm_run(&FORMATS[_i], true);
-    ck_assert_uint_eq(storm->false_count, 0);
+    ck_assert_uint_le(storm->false_count, accidents_max(storm));
     storm_check(storm);
 }
 
