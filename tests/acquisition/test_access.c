@@ -21,7 +21,7 @@ static void expect(const struct access_facts *facts, const char *wanted,
 
 START_TEST(test_missing_rules_name_their_command)
 {
-    struct access_facts facts = {.group = "root"};
+    struct access_facts facts = {.is_usb = true, .group = "root"};
     expect(&facts, "sudo install -m 644 udev/70-limber.rules /etc/udev/rules.d/",
            "adduser");
     expect(&facts, "udevadm control --reload && sudo udevadm trigger'", "adduser");
@@ -33,8 +33,18 @@ END_TEST
 
 START_TEST(test_rules_that_came_late)
 {
-    const struct access_facts facts = {.is_rules_file_installed = true, .group = "root"};
+    const struct access_facts facts = {
+        .is_usb = true, .is_rules_file_installed = true, .group = "root"};
     expect(&facts, "plug it in again", "install");
+}
+
+END_TEST
+
+/* The rules name USB devices: for another port they would be installed in vain. */
+START_TEST(test_ports_that_no_rule_names)
+{
+    const struct access_facts facts = {.group = "root"};
+    expect(&facts, "administrator", "rules");
 }
 
 END_TEST
@@ -140,6 +150,7 @@ int main(void)
     TCase *tests = tcase_create("access");
     tcase_add_test(tests, test_missing_rules_name_their_command);
     tcase_add_test(tests, test_rules_that_came_late);
+    tcase_add_test(tests, test_ports_that_no_rule_names);
     tcase_add_test(tests, test_person_is_not_in_the_group);
     tcase_add_test(tests, test_login_is_older_than_the_group);
     tcase_add_test(tests, test_group_is_there_and_refused);

