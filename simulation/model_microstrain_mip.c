@@ -502,8 +502,8 @@ static size_t mip_sample(struct device_model *model, uint64_t time_us,
     packet_begin(bytes, SET_SENSOR);
     for (unsigned index = 0; index < mip->format_count; index++) {
         const struct format_entry *entry = &mip->format[index];
-        if (mip->instant % entry->decimation == 0) {
-            const struct offered *offered = offered_find(entry->descriptor);
+        const struct offered *offered = offered_find(entry->descriptor);
+        if (offered && mip->instant % entry->decimation == 0) {
             offered->put(mip, time_us, reading,
                          field_add(bytes, entry->descriptor, offered->size));
         }

@@ -369,8 +369,11 @@ START_TEST(motion_bytes_are_told_when_they_change)
     for (size_t index = 0; index < collected.count; index++) {
         last = collected.samples[index].stream == MOTION ? &collected.samples[index] : last;
     }
-    check_float_eq(last->values[0], 1.0F);
-    check_float_eq(last->values[1], 3.0F);
+    ck_assert_ptr_nonnull(last);
+    if (last) {
+        check_float_eq(last->values[0], 1.0F);
+        check_float_eq(last->values[1], 3.0F);
+    }
     collected_free(&collected);
 }
 
